@@ -1,0 +1,73 @@
+"""Topics: made when missing, grown when more partitions are wanted, never shrunk."""
+
+from collections.abc import Iterable
+
+import stamina
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from e2a.bus.config import client
+from e2a.errors import Retryable
+from e2a.topics import Topic
+
+_RACES = {KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS}
+"""Somebody else made or grew the topic in the same moment."""
+
+
+class Admin:
+    """Looks at and changes the topics of a cluster.
+
+    Args:
+        bootstrap: host:port of a broker.
+        patience: seconds to wait for the cluster to answer.
+    """
+
+    def __init__(self, bootstrap: str, patience: float) -> None:
+        self._bootstrap = bootstrap
+        self._patience = patience
+        self._client = AdminClient(client(bootstrap) | {"socket.timeout.ms": 10_000})
+
+    def partitions(self) -> dict[str, int]:
+        """Return the number of partitions of each topic.
+
+        Raises:
+            Retryable: the cluster did not answer; the message names its address.
+        """
+        try:
+            topics = self._client.list_topics(timeout=self._patience).topics
+        except KafkaException as error:
+            raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+        return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def ensure_topics(self, wanted: Iterable[Topic]) -> None:
+        """Make topics that are missing and grow those with too few partitions; return when all can be used.
+
+        Raises:
+            Retryable: the cluster did not answer or refused.
+        """
+        existing = self.partitions()
+        topics = list(wanted)
+        missing = [NewTopic(topic.name, topic.partitions, -1) for topic in topics if topic.name not in existing]
+        small = [
+            NewPartitions(topic.name, topic.partitions)
+            for topic in topics
+            if existing.get(topic.name, topic.partitions) < topic.partitions
+        ]
+        futures = self._client.create_topics(missing) if missing else {}
+        futures |= self._client.create_partitions(small) if small else {}
+        for name, future in futures.items():
+            try:
+                future.result(self._patience)
+            except KafkaException as error:
+                if error.args[0].code() not in _RACES:
+                    raise Retryable(f"topic {name}: {error.args[0].str()}") from error
+        self._wait_for(topics)
+
+    def _wait_for(self, topics: list[Topic]) -> None:
+        for attempt in stamina.retry_context(on=Retryable, attempts=None, timeout=self._patience, wait_initial=0.05):
+            with attempt:
+                existing = self.partitions()
+                late = [topic.name for topic in topics if existing.get(topic.name, 0) < topic.partitions]
+                if late:
+                    raise Retryable(f"Kafka {self._bootstrap}: topics not ready: {', '.join(late)}")

@@ -1,0 +1,234 @@
+"""The only loop: poll, hand to a thread, publish, commit.
+
+The main thread polls all the time, so the group never loses sight of a worker that is busy for minutes.
+Two jobs are in hand at once: while one is encoded and stored, the next is spoken, and its successor is fetched
+as soon as the first is committed, so the engine never waits for Kafka. Partitions are paused while both hands
+are full. A job is published and committed only by the worker that has owned its partition without a break
+since it was received (docs/adr/0003).
+"""
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from e2a import log
+from e2a.bus.config import consumer
+from e2a.bus.handling import Handler, Outcome, process
+from e2a.bus.publisher import Publisher
+from e2a.errors import Retryable
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, SYNTH_GROUP
+
+IN_HAND = 2
+REVOKE_PATIENCE = 10.0
+"""Seconds that a part in hand may take to finish when its partition moves to another worker."""
+
+_POLL = 0.02
+_COMMIT_TRIES = 5
+_TRANSIENT_COMMIT = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError._WAIT_COORD,
+}
+
+logger = log.get(__name__)
+
+
+class _Position(NamedTuple):
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{CHAPTERS}/{self.partition}/{self.offset}"
+
+
+class _Work(NamedTuple):
+    position: _Position
+    epoch: int
+    abandoned: threading.Event
+    future: Future[Outcome]
+
+
+class JobConsumer:
+    """Runs a handler over the chapters topic as one member of the synthesis group.
+
+    Args:
+        bootstrap: host:port of a Kafka broker.
+        publisher: where events and dead letters go.
+        handle: does a job; called from two threads.
+        worker: name of this worker.
+        session_timeout: seconds of silence after which the group gives its partitions away.
+        grace: seconds to finish the job in hand after `stop` is set.
+    """
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        publisher: Publisher,
+        handle: Handler,
+        worker: str,
+        session_timeout: float,
+        grace: float,
+    ) -> None:
+        self._consumer = Consumer(consumer(bootstrap, SYNTH_GROUP, session_timeout))
+        self._publisher = publisher
+        self._handle = handle
+        self._worker = worker
+        self._grace = grace
+        self._threads = ThreadPoolExecutor(max_workers=IN_HAND, thread_name_prefix="part")
+        self._in_hand: deque[_Work] = deque()
+        self._epochs: dict[int, int] = {}
+        self._epoch = 0
+        self._paused = False
+
+    @property
+    def partitions(self) -> tuple[int, ...]:
+        """Partitions owned now."""
+        return tuple(sorted(self._epochs))
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then finish or hand back what is in hand and leave the group."""
+        self._consumer.subscribe(
+            [CHAPTERS], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        try:
+            while not stop.is_set():
+                self._receive(self._consumer.poll(_POLL if self._in_hand else 0.2))
+                self._settle()
+                self._set_paused(len(self._in_hand) >= IN_HAND)
+            self._drain()
+        finally:
+            for work in self._in_hand:
+                work.abandoned.set()
+            self._consumer.close()
+            self._threads.shutdown()
+
+    def _receive(self, message: Message | None) -> None:
+        if message is None:
+            return
+        if error := message.error():
+            logger.warning("bus.consumer_error", code=error.name(), message=error.str())
+            return
+        position = _position(message)
+        epoch = self._epochs.get(position.partition)
+        if epoch is None:
+            return
+        abandoned = threading.Event()
+        future = self._threads.submit(
+            process,
+            message.value() or b"",
+            source=str(position),
+            worker=self._worker,
+            handle=self._handle,
+            abandoned=abandoned,
+        )
+        self._in_hand.append(_Work(position, epoch, abandoned, future))
+
+    def _settle(self) -> None:
+        while self._in_hand and self._in_hand[0].future.done():
+            try:
+                self._finish(self._in_hand[0])
+            except Retryable as error:
+                logger.warning("bus.publish_delayed", reason=str(error))
+                return
+            self._in_hand.popleft()
+
+    def _finish(self, work: _Work) -> None:
+        """Publish, then commit; a bug in the handler is raised here and ends the process."""
+        outcome = work.future.result()
+        if outcome.handed_back or not self._owns(work):
+            self._disown(work)
+            return
+        if outcome.dead_letter is not None:
+            logger.warning("bus.dead_letter", source=str(work.position), reason=outcome.dead_letter.reason)
+            self._publisher.send(DEAD_LETTERS, [outcome.dead_letter])
+        if outcome.event is not None:
+            self._publisher.send(EVENTS, [outcome.event])
+        self._commit(work.position)
+
+    def _owns(self, work: _Work) -> bool:
+        return self._epochs.get(work.position.partition) == work.epoch
+
+    def _disown(self, work: _Work) -> None:
+        """Leave a job on the topic: whatever follows it in its partition must not be committed either."""
+        self._epochs.pop(work.position.partition, None)
+        logger.info("bus.not_committed", source=str(work.position))
+
+    def _commit(self, position: _Position) -> None:
+        """Commit the offset behind a message. A commit that is refused only causes a redelivery."""
+        offset = TopicPartition(CHAPTERS, position.partition, position.offset + 1)
+        for attempt in range(_COMMIT_TRIES):
+            try:
+                self._consumer.commit(offsets=[offset], asynchronous=False)
+                return
+            except KafkaException as error:
+                code = error.args[0].code()
+                logger.warning("bus.commit_refused", source=str(position), code=error.args[0].name())
+                if code not in _TRANSIENT_COMMIT:
+                    return
+                time.sleep(0.1 * 2**attempt)
+
+    def _drain(self) -> None:
+        """Finish the first job in hand within the grace period, hand back the others."""
+        for work in list(self._in_hand)[1:]:
+            work.abandoned.set()
+        if self._in_hand:
+            wait([self._in_hand[0].future], timeout=self._grace)
+            self._in_hand[0].abandoned.set()
+        wait([work.future for work in self._in_hand])
+        self._settle()
+
+    def _set_paused(self, full: bool) -> None:
+        if full != self._paused:
+            (self._consumer.pause if full else self._consumer.resume)(self._consumer.assignment())
+            self._paused = full
+
+    def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:
+        self._epoch += 1
+        self._epochs |= {partition.partition: self._epoch for partition in partitions}
+        kafka.incremental_assign(partitions)
+        if self._paused:
+            kafka.pause(partitions)
+        logger.info("bus.assigned", partitions=self.partitions)
+
+    def _on_revoke(self, _kafka: Consumer, partitions: list[TopicPartition]) -> None:
+        leaving = {partition.partition for partition in partitions}
+        deadline = time.monotonic() + REVOKE_PATIENCE
+        for work in [work for work in self._in_hand if work.position.partition in leaving]:
+            wait([work.future], timeout=max(0.0, deadline - time.monotonic()))
+            try:
+                if work.future.done():
+                    self._finish(work)
+                else:
+                    self._disown(work)
+            except Retryable as error:
+                logger.warning("bus.publish_refused", reason=str(error))
+                self._disown(work)
+        self._forget(leaving)
+        logger.info("bus.revoked", partitions=sorted(leaving))
+
+    def _on_lost(self, _kafka: Consumer, partitions: list[TopicPartition]) -> None:
+        lost = {partition.partition for partition in partitions}
+        self._forget(lost)
+        logger.warning("bus.lost", partitions=sorted(lost))
+
+    def _forget(self, partitions: set[int]) -> None:
+        """Let go of partitions and of every job from them."""
+        for partition in partitions:
+            self._epochs.pop(partition, None)
+        for work in self._in_hand:
+            if work.position.partition in partitions:
+                work.abandoned.set()
+        self._in_hand = deque(work for work in self._in_hand if work.position.partition not in partitions)
+
+
+def _position(message: Message) -> _Position:
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None, "librdkafka sets it on every message without error"
+    assert offset is not None, "librdkafka sets it on every message without error"
+    return _Position(partition, offset)

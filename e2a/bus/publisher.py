@@ -1,0 +1,83 @@
+"""Publishing: a message counts only when the broker has acknowledged it."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as Delivery
+
+from e2a.bus.config import producer
+from e2a.errors import Retryable
+from e2a.messages import Message, encode
+
+
+class Publisher(Protocol):
+    """Where messages are published."""
+
+    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
+        """Publish messages and wait until all are acknowledged.
+
+        Args:
+            topic: name of the topic.
+            messages: in the order in which a partition will hold them.
+            partitions: one explicit partition a message; by default the book's key decides.
+
+        Raises:
+            Retryable: not all were acknowledged in time. Some may have been: publish again.
+        """
+
+
+class KafkaPublisher:
+    """`Publisher` on Kafka. Thread-safe.
+
+    Args:
+        bootstrap: host:port of a broker.
+        patience: seconds to wait for the acknowledgements of one `send`.
+    """
+
+    def __init__(self, bootstrap: str, patience: float) -> None:
+        self._bootstrap = bootstrap
+        self._patience = patience
+        self._producer = Producer(producer(bootstrap))
+
+    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
+        batch = list(messages)
+        targets = [-1] * len(batch) if partitions is None else list(partitions)
+        refused: list[KafkaError] = []
+        waiting = len(batch)
+
+        def delivered(error: KafkaError | None, _delivery: Delivery) -> None:
+            nonlocal waiting
+            waiting -= 1
+            if error is not None:
+                refused.append(error)
+
+        deadline = time.monotonic() + self._patience
+        try:
+            for message, partition in zip(batch, targets, strict=True):
+                self._produce(topic, message, partition, delivered)
+            while waiting and time.monotonic() < deadline:
+                self._producer.poll(0.1)
+        except KafkaException as error:
+            raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+        if waiting:
+            raise Retryable(f"Kafka {self._bootstrap}: {waiting} messages not acknowledged in {self._patience} s")
+        if refused:
+            raise Retryable(f"Kafka {self._bootstrap}: {refused[0].str()}")
+
+    def _produce(
+        self, topic: str, message: Message, partition: int, delivered: Callable[[KafkaError | None, Delivery], None]
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    encode(message),
+                    key=message.book_id.encode(),
+                    partition=partition,
+                    on_delivery=delivered,
+                )
+                return
+            except BufferError:
+                self._producer.poll(0.1)

@@ -1,0 +1,94 @@
+"""Leases that a thread keeps alive while their holder works."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from e2a import log
+from e2a.errors import Retryable
+
+TTL = 6.0
+"""Seconds after which a lease of a dead holder is free."""
+
+logger = log.get(__name__)
+
+
+class Leases(Protocol):
+    """The part of a checkpoint that a keeper needs."""
+
+    def claim(self, name: str, holder: str, ttl: float) -> int: ...
+
+    def renew(self, name: str, holder: str, ttl: float) -> bool: ...
+
+    def release(self, name: str, holder: str) -> None: ...
+
+
+class LeaseKeeper:
+    """Claims leases for one holder and renews them three times a lifetime; a context manager.
+
+    When the checkpoint is away leases are granted: they save work done twice, correctness rests on content
+    addresses.
+
+    Args:
+        leases: the checkpoint.
+        holder: name under which leases are held.
+        beat: called on every renewal, for whatever else must happen regularly; may raise `Retryable`.
+    """
+
+    def __init__(self, leases: Leases, holder: str, beat: Callable[[], None] = lambda: None) -> None:
+        self._leases = leases
+        self._holder = holder
+        self._beat = beat
+        self._lock = threading.Lock()
+        self._held: set[str] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def claim(self, name: str) -> int:
+        """Return the number of this attempt, or 0 when the lease is held, by us or by somebody else."""
+        with self._lock:
+            if name in self._held:
+                return 0
+            try:
+                attempt = self._leases.claim(name, self._holder, TTL)
+            except Retryable as error:
+                logger.warning("lease.granted_unseen", name=name, reason=str(error))
+                attempt = 1
+            if attempt:
+                self._held.add(name)
+            return attempt
+
+    def release(self, name: str) -> None:
+        """Give a lease back; one that cannot be given back runs out by itself."""
+        with self._lock:
+            self._held.discard(name)
+            try:
+                self._leases.release(name, self._holder)
+            except Retryable as error:
+                logger.warning("lease.not_released", name=name, reason=str(error))
+
+    def renew(self) -> None:
+        """Renew all leases once and call `beat`."""
+        try:
+            with self._lock:
+                held = tuple(self._held)
+            for name in held:
+                self._leases.renew(name, self._holder, TTL)
+            self._beat()
+        except Retryable as error:
+            logger.warning("lease.not_renewed", reason=str(error))
+
+    def _run(self) -> None:
+        while not self._stop.wait(TTL / 3):
+            self.renew()

@@ -1,0 +1,152 @@
+"""What the checkpoint holds, as frozen records, and the views that are computed from them. No Redis here."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from e2a.plan import Frozen, Plan
+
+PartState = Literal["pending", "done", "failed"]
+Stage = Literal["synthesising", "assembling", "done", "failed"]
+
+
+class PartRecord(Frozen):
+    """How far a part has got."""
+
+    chapter: int
+    estimate: float
+    """Expected seconds of audio."""
+    state: PartState = "pending"
+    audio_seconds: float = 0.0
+    audio_bytes: int = 0
+    worker: str = ""
+    reason: str = ""
+    """Why it failed."""
+
+
+class BookRecord(Frozen):
+    """How far a book has got."""
+
+    book_id: str
+    title: str
+    authors: tuple[str, ...]
+    engine: str
+    chapter_titles: tuple[str, ...]
+    stage: Stage = "synthesising"
+    start_time: float
+    """Unix time of the first submission, in seconds."""
+    last_update: float
+    output: str = ""
+    """Storage key of the finished file."""
+    audio_seconds: float = 0.0
+    audio_bytes: int = 0
+    reason: str = ""
+
+
+class WorkerRecord(Frozen):
+    """What a worker says of itself every few seconds."""
+
+    worker: str
+    engine: str
+    started: float
+    """Unix time in seconds."""
+    last_seen: float
+    partitions: tuple[int, ...] = ()
+    book_id: str = ""
+    """Book of the part in hand; empty when the worker waits."""
+    chapter: int = 0
+    part: int = 0
+    sentence: int = 0
+    sentences: int = 0
+    done: int = 0
+    failed: int = 0
+    audio_seconds: float = 0.0
+    work_seconds: float = 0.0
+
+
+class Progress(Frozen):
+    """A book in numbers. Seconds are audio seconds: real ones for parts that are done, estimates for the rest."""
+
+    parts: int
+    done: int
+    failed: int
+    chapters: int
+    chapters_done: int
+    chapters_failed: int
+    seconds_done: float
+    seconds_total: float
+
+    @property
+    def fraction(self) -> float:
+        """Share of the book's audio that is done, 0 to 1."""
+        return self.seconds_done / self.seconds_total if self.seconds_total else 1.0
+
+
+def new_book(plan: Plan, now: float) -> BookRecord:
+    """Return the record of a book that was just planned."""
+    return BookRecord(
+        book_id=plan.book_id,
+        title=plan.title,
+        authors=plan.authors,
+        engine=plan.speech.engine,
+        chapter_titles=tuple(chapter.title for chapter in plan.chapters),
+        start_time=now,
+        last_update=now,
+    )
+
+
+def progress(parts: Iterable[PartRecord]) -> Progress:
+    """Add up the parts of a book."""
+    records = list(parts)
+    chapters = _by_chapter(records)
+    return Progress(
+        parts=len(records),
+        done=sum(record.state == "done" for record in records),
+        failed=sum(record.state == "failed" for record in records),
+        chapters=len(chapters),
+        chapters_done=sum(_all_done(members) for members in chapters.values()),
+        chapters_failed=sum(_any_failed(members) for members in chapters.values()),
+        seconds_done=sum(record.audio_seconds for record in records if record.state == "done"),
+        seconds_total=sum(record.audio_seconds if record.state == "done" else record.estimate for record in records),
+    )
+
+
+def in_progress(book_id: str, workers: Iterable[WorkerRecord]) -> dict[int, str]:
+    """Return which worker works on which chapter of a book."""
+    return {worker.chapter: worker.worker for worker in workers if worker.book_id == book_id}
+
+
+def view(book: BookRecord, parts: Mapping[int, PartRecord], workers: Iterable[WorkerRecord]) -> dict[str, Any]:
+    """Return the checkpoint of a book as plain JSON values, a chapter the unit; chapters count from 0."""
+    chapters = _by_chapter(parts.values())
+    done = {number: members for number, members in chapters.items() if _all_done(members)}
+    return {
+        "stage": book.stage,
+        "total_chapters": len(chapters),
+        "converted": sorted(done),
+        "failed": sorted(number for number, members in chapters.items() if _any_failed(members)),
+        "in_progress": in_progress(book.book_id, workers),
+        "chapter_metadata": {
+            number: {
+                "duration": round(sum(record.audio_seconds for record in members), 3),
+                "size_mb": round(sum(record.audio_bytes for record in members) / 1e6, 3),
+            }
+            for number, members in done.items()
+        },
+        "start_time": book.start_time,
+        "last_update": book.last_update,
+    }
+
+
+def _by_chapter(parts: Iterable[PartRecord]) -> dict[int, list[PartRecord]]:
+    chapters: dict[int, list[PartRecord]] = {}
+    for record in parts:
+        chapters.setdefault(record.chapter, []).append(record)
+    return chapters
+
+
+def _all_done(parts: list[PartRecord]) -> bool:
+    return all(record.state == "done" for record in parts)
+
+
+def _any_failed(parts: list[PartRecord]) -> bool:
+    return any(record.state == "failed" for record in parts)

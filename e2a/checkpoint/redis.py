@@ -1,0 +1,185 @@
+"""The checkpoint in Redis: every key in one place, every update atomic. The only home of redis-py."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.client import Pipeline
+from redis.exceptions import RedisError, WatchError
+from redis.retry import Retry
+
+from e2a.checkpoint.records import BookRecord, PartRecord, WorkerRecord
+from e2a.errors import Retryable
+
+Record = TypeVar("Record", BookRecord, PartRecord)
+
+BOOKS = "e2a:books"
+WORKER_TTL = 300
+"""Seconds for which a worker that fell silent is still listed."""
+ATTEMPTS_TTL = 86_400
+
+_CLAIM = """
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local attempt = redis.call('incr', KEYS[2])
+redis.call('expire', KEYS[2], ARGV[3])
+return attempt
+"""
+_RENEW = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('pexpire', KEYS[1], ARGV[2])
+"""
+_RELEASE = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('del', KEYS[1], KEYS[2])
+"""
+
+
+def _book_key(book_id: str) -> str:
+    return f"e2a:book:{book_id}"
+
+
+def _parts_key(book_id: str) -> str:
+    return f"e2a:book:{book_id}:parts"
+
+
+def _pending_key(book_id: str) -> str:
+    return f"e2a:book:{book_id}:pending"
+
+
+def _worker_key(worker: str) -> str:
+    return f"e2a:worker:{worker}"
+
+
+def _lease_keys(name: str) -> list[str]:
+    return [f"e2a:lease:{name}", f"e2a:attempts:{name}"]
+
+
+class RedisCheckpoint:
+    """`Checkpoint` in Redis. Thread- and process-safe.
+
+    Args:
+        url: URL of Redis, such as `redis://127.0.0.1:6379/0`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._where = f"Redis {url.rpartition('@')[2].removeprefix('redis://')}"
+        self._redis: Redis = Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3),
+        )
+        self._claim = self._redis.register_script(_CLAIM)
+        self._renew = self._redis.register_script(_RENEW)
+        self._release = self._redis.register_script(_RELEASE)
+
+    def check(self) -> None:
+        with self._errors():
+            self._redis.ping()
+
+    def seed(self, book: BookRecord, parts: Mapping[int, PartRecord]) -> None:
+        pending = [str(index) for index, record in parts.items() if record.state == "pending"]
+        with self._errors(), self._redis.pipeline() as pipe:
+            pipe.delete(_parts_key(book.book_id), _pending_key(book.book_id))
+            pipe.hset(
+                _parts_key(book.book_id), mapping={str(i): record.model_dump_json() for i, record in parts.items()}
+            )
+            if pending:
+                pipe.sadd(_pending_key(book.book_id), *pending)
+            pipe.set(_book_key(book.book_id), book.model_dump_json())
+            pipe.zadd(BOOKS, {book.book_id: book.start_time})
+            pipe.execute()
+
+    def books(self) -> list[str]:
+        with self._errors():
+            return [str(book_id) for book_id in self._redis.zrange(BOOKS, 0, -1)]
+
+    def book(self, book_id: str) -> BookRecord | None:
+        with self._errors():
+            raw = self._redis.get(_book_key(book_id))
+        return None if raw is None else BookRecord.model_validate_json(raw)
+
+    def parts(self, book_id: str) -> dict[int, PartRecord]:
+        with self._errors():
+            raw = self._redis.hgetall(_parts_key(book_id))
+        records = {int(index): PartRecord.model_validate_json(value) for index, value in raw.items()}
+        return dict(sorted(records.items()))
+
+    def pending(self, book_id: str) -> int:
+        with self._errors():
+            return int(self._redis.scard(_pending_key(book_id)))
+
+    def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
+        def run(pipe: Pipeline) -> BookRecord:
+            raw = pipe.get(_book_key(book_id))
+            if raw is None:
+                raise KeyError(book_id)
+            book = change(BookRecord.model_validate_json(str(raw)))
+            pipe.multi()
+            pipe.set(_book_key(book_id), book.model_dump_json())
+            return book
+
+        return self._atomically(run, _book_key(book_id))
+
+    def update_part(self, book_id: str, index: int, change: Callable[[PartRecord], PartRecord]) -> PartRecord:
+        def run(pipe: Pipeline) -> PartRecord:
+            raw = pipe.hget(_parts_key(book_id), str(index))
+            if raw is None:
+                raise KeyError(f"{book_id}/{index}")
+            record = change(PartRecord.model_validate_json(str(raw)))
+            pipe.multi()
+            pipe.hset(_parts_key(book_id), str(index), record.model_dump_json())
+            (pipe.sadd if record.state == "pending" else pipe.srem)(_pending_key(book_id), str(index))
+            return record
+
+        return self._atomically(run, _parts_key(book_id))
+
+    def claim(self, name: str, holder: str, ttl: float) -> int:
+        with self._errors():
+            return int(self._claim(keys=_lease_keys(name), args=[holder, int(ttl * 1000), ATTEMPTS_TTL]))
+
+    def renew(self, name: str, holder: str, ttl: float) -> bool:
+        with self._errors():
+            return bool(self._renew(keys=_lease_keys(name)[:1], args=[holder, int(ttl * 1000)]))
+
+    def release(self, name: str, holder: str) -> None:
+        with self._errors():
+            self._release(keys=_lease_keys(name), args=[holder])
+
+    def heartbeat(self, worker: WorkerRecord) -> None:
+        with self._errors():
+            self._redis.set(_worker_key(worker.worker), worker.model_dump_json(), ex=WORKER_TTL)
+
+    def sign_off(self, worker: str) -> None:
+        with self._errors():
+            self._redis.delete(_worker_key(worker))
+
+    def workers(self) -> list[WorkerRecord]:
+        with self._errors():
+            names = sorted(self._redis.scan_iter(_worker_key("*"), count=1000))
+            values = self._redis.mget(names) if names else []
+        return [WorkerRecord.model_validate_json(value) for value in values if value is not None]
+
+    def _atomically(self, run: Callable[[Pipeline], Record], key: str) -> Record:
+        """Read, change and write one key; do it again whenever somebody else wrote in between."""
+        with self._errors(), self._redis.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(key)  # type: ignore[no-untyped-call]
+                    record = run(pipe)
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return record
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except RedisError as error:
+            raise Retryable(f"{self._where}: {error}") from error

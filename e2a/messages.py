@@ -1,0 +1,126 @@
+"""Everything that travels on a topic: versioned JSON, one frozen class a message.
+
+A new field has a default, so workers of two versions can share a topic; every version's golden example in
+`tests/unit/golden/` stays readable for ever.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from e2a.errors import Poison
+from e2a.plan import Frozen, Part, Speech
+
+
+class ChapterJob(Frozen):
+    """Synthesise this part of a chapter."""
+
+    type: Literal["ChapterJob"] = "ChapterJob"
+    version: int = 1
+    book_id: str
+    part: Part
+    speech: Speech
+
+
+class BookPlanned(Frozen):
+    """The plan of a book is in storage and its missing parts are about to be published."""
+
+    type: Literal["BookPlanned"] = "BookPlanned"
+    version: int = 1
+    book_id: str
+
+
+class PartDone(Frozen):
+    """The audio and sidecar of a part are in storage."""
+
+    type: Literal["PartDone"] = "PartDone"
+    version: int = 1
+    book_id: str
+    part: int
+    digest: str
+    worker: str
+    audio_seconds: float
+    audio_bytes: int
+    work_seconds: float = 0.0
+    """Wall time of the synthesis; 0 when the audio was there already."""
+
+
+class PartFailed(Frozen):
+    """A part could not be made."""
+
+    type: Literal["PartFailed"] = "PartFailed"
+    version: int = 1
+    book_id: str
+    part: int
+    worker: str
+    reason: str
+    retryable: bool
+
+
+class BookDone(Frozen):
+    """The finished book is in storage."""
+
+    type: Literal["BookDone"] = "BookDone"
+    version: int = 1
+    book_id: str
+    output: str
+    """Storage key of the finished file."""
+    audio_seconds: float
+    audio_bytes: int
+
+
+class BookFailed(Frozen):
+    """No part of the book is left to be tried, and some are missing."""
+
+    type: Literal["BookFailed"] = "BookFailed"
+    version: int = 1
+    book_id: str
+    reason: str
+
+
+class DeadLetter(Frozen):
+    """A message that can never be processed, kept with the reason."""
+
+    type: Literal["DeadLetter"] = "DeadLetter"
+    version: int = 1
+    book_id: str = ""
+    reason: str
+    source: str
+    """Where it was read: `topic/partition/offset`."""
+    payload: str
+    """The message as it was read; bytes that are not UTF-8 are shown as escapes."""
+
+
+Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed
+Message = ChapterJob | Event | DeadLetter
+
+_ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as UTF-8 JSON."""
+    return message.model_dump_json().encode()
+
+
+def decode(raw: bytes) -> Message:
+    """Read a message.
+
+    Raises:
+        Poison: it is not JSON, of no known type, or lacks a field; the text names the first fault.
+    """
+    try:
+        return _ADAPTER.validate_json(raw)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in fault["loc"]) or "message"
+        raise Poison(f"{where}: {fault['msg']}") from error
+
+
+def dead_letter(raw: bytes, *, reason: str, source: str) -> DeadLetter:
+    """Wrap a message that cannot be processed; its book is named when it can be read."""
+    try:
+        book_id = decode(raw).book_id
+    except Poison:
+        book_id = ""
+    payload = raw.decode(errors="backslashreplace")
+    return DeadLetter(book_id=book_id, reason=reason, source=source, payload=payload)

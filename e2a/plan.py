@@ -1,0 +1,142 @@
+"""The immutable plan of a book, and the content addresses that make repeated work harmless.
+
+A part's digest covers everything that decides its sound: two workers that make the same part make the same
+object, and an edited book shares every part that did not change.
+"""
+
+import hashlib
+import json
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict
+
+PART_FORMAT = 1
+"""Version of the part's audio layout; raising it re-synthesises everything."""
+PLAN_VERSION = 1
+"""Version of the way text becomes a plan; raising it makes every book a new one."""
+
+
+class Frozen(BaseModel):
+    """Immutable value; unknown fields of a newer version are ignored, new fields have defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Speech(Frozen):
+    """How the text is spoken: everything beside the text that changes the sound."""
+
+    engine: str
+    """Name of an entry point in the group `e2a.engines`."""
+    language: str
+    """BCP 47 tag, such as `en` or `fr-CA`."""
+    voice: str = ""
+    """Voice of the engine; empty takes the engine's default for the language."""
+    speed: float = 1.0
+    """Factor on the speaking rate; 2.0 speaks twice as fast."""
+
+
+class Sentence(Frozen):
+    """A sentence and the silence after it."""
+
+    text: str
+    pause_ms: int
+    """Silence after the sentence, in milliseconds."""
+
+
+class Part(Frozen):
+    """The unit of work: a run of whole sentences of one chapter."""
+
+    index: int
+    """Position in the book, from 0."""
+    chapter: int
+    """Index of its chapter, from 0."""
+    digest: str
+    """Content address of its audio, 64 hexadecimal characters."""
+    estimate: float
+    """Expected length of its audio, in seconds."""
+    sentences: tuple[Sentence, ...]
+
+
+class Chapter(Frozen):
+    """What a reader calls a chapter: a title and the parts it is made of, in order."""
+
+    index: int
+    title: str
+    parts: tuple[Part, ...]
+
+
+class Plan(Frozen):
+    """The whole book as it will be made; written once, never changed."""
+
+    version: int = PLAN_VERSION
+    book_id: str
+    title: str
+    authors: tuple[str, ...]
+    speech: Speech
+    output_format: str
+    cover: str = ""
+    """File name of the cover beside the plan, such as `cover.jpg`; empty when the book has none."""
+    chapters: tuple[Chapter, ...]
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts of the book in reading order."""
+        return tuple(part for chapter in self.chapters for part in chapter.parts)
+
+
+class Sidecar(Frozen):
+    """What is known of a part's audio; stored beside it, and only after it. All lengths are in samples."""
+
+    version: int = 1
+    digest: str
+    sample_rate: int
+    """In hertz."""
+    samples: int
+    """Length of the audio, a multiple of 1,024."""
+    frames: int
+    """AAC frames of 1,024 samples."""
+    audio_bytes: int
+    audio_sha256: str
+    sentences: tuple[tuple[int, int], ...]
+    """Start and end of each sentence, the pause after it not counted."""
+    peak: float
+    """Largest absolute sample, 1.0 being full scale."""
+    engine: str
+    encoder: str
+
+    @property
+    def seconds(self) -> float:
+        """Length of the audio in seconds."""
+        return self.samples / self.sample_rate
+
+
+def part_digest(sentences: tuple[Sentence, ...], speech: Speech) -> str:
+    """Return the content address of the audio that these sentences make, as 64 hexadecimal characters."""
+    return _digest(
+        {
+            "format": PART_FORMAT,
+            "speech": speech.model_dump(),
+            "sentences": [(sentence.text, sentence.pause_ms) for sentence in sentences],
+        }
+    )
+
+
+def part_seed(digest: str) -> int:
+    """Return the 32-bit seed of every random choice made for a part; the same part always sounds the same."""
+    return int(digest[:8], 16)
+
+
+def book_id(source: bytes, speech: Speech, output_format: str) -> str:
+    """Return the identity of a book: the hash of the EPUB's bytes and of its options, 16 hexadecimal characters."""
+    options = {
+        "plan": PLAN_VERSION,
+        "source": hashlib.sha256(source).hexdigest(),
+        "speech": speech.model_dump(),
+        "output_format": output_format,
+    }
+    return _digest(options)[:16]
+
+
+def _digest(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,38 @@
+"""Life and death of a process: signals, and exceptions that become exit codes."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from e2a.errors import ExitCode, Retryable, UserError
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop
+
+
+def run(name: str, main: Callable[[], int]) -> int:
+    """Run a command and return its exit code; an expected failure becomes one line on standard error."""
+    try:
+        return main()
+    except UserError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return error.code
+    except Retryable as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return ExitCode.UNAVAILABLE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED

@@ -1,0 +1,132 @@
+"""Every setting of every service: `E2A_*` variables, or options of the same name. Nobody else reads the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from annotated_types import Ge, Gt, Interval
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+
+from e2a.errors import ExitCode, UserError
+
+Port = Annotated[int, Interval(ge=0, le=65535)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+SECRETS = Path("/run/secrets")
+
+
+class Settings(BaseSettings):
+    """Where the servers are; shared by every service."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="E2A_",
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        extra="ignore",
+    )
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of a Kafka broker")
+    partitions: Annotated[int, Ge(1)] = Field(
+        12, description="partitions of the chapters topic: one for each worker that may work at once"
+    )
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="URL of Redis")
+    storage: str = Field(
+        str(Path.home() / ".local/share/e2a/storage"),
+        description="where books live: a directory, or s3://BUCKET",
+    )
+    s3_endpoint: str = Field("127.0.0.1:9000", description="host:port of MinIO or another S3 server")
+    s3_access_key: str = Field("", description="S3 access key")
+    s3_secret_key: SecretStr = Field(
+        SecretStr(""), description="S3 secret key; may be a file e2a_s3_secret_key in /run/secrets"
+    )
+    s3_secure: bool = Field(False, description="speak TLS to the S3 server")
+    patience: Annotated[float, Gt(0)] = Field(
+        120.0, description="seconds to wait for a server that went away before the work in hand is given up"
+    )
+    log_level: LogLevel = Field("info", description="least level logged")
+    log_format: Literal["console", "json"] = Field("console", description="how log lines look")
+    metrics_port: Port = Field(0, description="port of the Prometheus page; 0 serves none")
+
+
+class SpeechSettings(BaseSettings):
+    """The engine, known to those who ask for speech and to those who make it."""
+
+    engine: str = Field("espeak", description="speech engine: an entry point in the group e2a.engines")
+
+
+class ProducerSettings(SpeechSettings, Settings):
+    """Settings of e2a-produce that are not options of its command line."""
+
+    patience: Annotated[float, Gt(0)] = Field(5.0, description="seconds to wait for a server before giving up")
+    log_level: LogLevel = Field("warning", description="least level logged")
+
+
+class SynthSettings(SpeechSettings, Settings):
+    """Turn chapter messages into speech: one process, one GPU, one partition."""
+
+    worker_id: str = Field("", description="name of this worker; empty takes host name and process number")
+    grace: Annotated[float, Ge(0)] = Field(
+        20.0, description="seconds that a stopping worker spends on the part in hand before it hands it back"
+    )
+    session_timeout: Annotated[float, Gt(0)] = Field(
+        6.0, description="seconds of silence after which Kafka gives a worker's partition to another"
+    )
+    bitrate: Annotated[int, Interval(ge=16, le=320)] = Field(64, description="AAC bit rate in kbit/s")
+    simulated_rtf: Annotated[float, Ge(0)] = Field(
+        0.0, description="simulated engine only: seconds of pretended work for a second of audio"
+    )
+
+
+class MergerSettings(Settings):
+    """Fold completion events into the checkpoint and assemble finished books."""
+
+    sweep: Annotated[float, Gt(0)] = Field(
+        5.0, description="seconds between looks for finished books whose assembly was interrupted"
+    )
+
+
+class MonitorSettings(Settings):
+    """Show books and workers in a browser."""
+
+    monitor_host: str = Field("127.0.0.1", description="address the page is served on")
+    monitor_port: Port = Field(8501, description="port the page is served on")
+    monitor_refresh: Annotated[float, Gt(0)] = Field(2.0, description="seconds between refreshes of the page")
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
+    """Read settings from the environment, and from options where `argv` is given.
+
+    Raises:
+        UserError: a value is wrong; the message names the variable (exit code CONFIG).
+    """
+    try:
+        return cls() if argv is None else CliApp.run(cls, cli_args=argv)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = ".".join(str(step) for step in fault["loc"]).removeprefix("E2A_").upper()
+        message = f"setting E2A_{name} = {fault['input']!r}: {fault['msg']}"
+        raise UserError(message, ExitCode.CONFIG) from error
+    except SettingsError as error:
+        raise UserError(str(error), ExitCode.CONFIG) from error
+
+
+def markdown_table() -> str:
+    """Return the settings of all services as Markdown, as `docs/settings.md` holds them."""
+    lines = ["| variable | default | services | meaning |", "|---|---|---|---|"]
+    services: dict[str, type[Settings]] = {
+        "e2a-produce": ProducerSettings,
+        "e2a-synth": SynthSettings,
+        "e2a-merge": MergerSettings,
+        "e2a-monitor": MonitorSettings,
+    }
+    fields = {name: field for cls in services.values() for name, field in cls.model_fields.items()}
+    for name, field in sorted(fields.items()):
+        users = [service for service, cls in services.items() if name in cls.model_fields]
+        default = field.get_default()
+        shown = "" if isinstance(default, SecretStr) else str(default).replace(str(Path.home()), "~")
+        who = "all" if len(users) == len(services) else ", ".join(users)
+        lines.append(f"| `E2A_{name.upper()}` | `{shown}` | {who} | {field.description} |")
+    return "\n".join(lines).replace("| `` |", "| |") + "\n"

@@ -1,0 +1,70 @@
+"""Object storage: the only thing that must be kept. MinIO, S3 or a directory behind one protocol."""
+
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from e2a.plan import Sidecar
+from e2a.settings import Settings
+from e2a.storage import keys
+from e2a.storage.directory import DirectoryStore
+from e2a.storage.s3 import S3Store
+
+__all__ = ["DirectoryStore", "ObjectStore", "S3Store", "keys", "open_store", "read_sidecar"]
+
+
+class ObjectStore(Protocol):
+    """Objects under slash-separated keys. A put is atomic: readers see the old object, the new one, or none.
+
+    Every method raises `Retryable` when the store cannot be reached or written, and every read of an object
+    that is not there raises `KeyError`.
+    """
+
+    def check(self) -> None:
+        """Raise `Retryable`, naming the address, unless the store can be written."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store bytes."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file without reading it into memory."""
+
+    def get(self, key: str) -> bytes:
+        """Return the object."""
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object to `path`: under a temporary name beside it first, then renamed."""
+
+    def size(self, key: str) -> int | None:
+        """Return the object's size in bytes, or None when there is no such object."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens when there is none."""
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """Return the store that the settings name."""
+    if settings.storage.startswith("s3://"):
+        return S3Store(
+            bucket=settings.storage.removeprefix("s3://"),
+            endpoint=settings.s3_endpoint,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key.get_secret_value(),
+            secure=settings.s3_secure,
+            patience=settings.patience,
+        )
+    return DirectoryStore(Path(settings.storage).expanduser())
+
+
+def read_sidecar(store: ObjectStore, digest: str) -> Sidecar | None:
+    """Return the sidecar of a part that is done: its audio is there, and as long as it should be.
+
+    Raises:
+        Retryable: the store cannot be reached.
+    """
+    try:
+        sidecar = Sidecar.model_validate_json(store.get(keys.part_sidecar(digest)))
+    except (KeyError, ValidationError):
+        return None
+    return sidecar if store.size(keys.part_audio(digest)) == sidecar.audio_bytes else None

@@ -1,0 +1,100 @@
+"""Objects in MinIO or any S3 server. The only home of the minio package."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import stamina
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+from urllib3.exceptions import HTTPError
+
+from e2a.errors import Retryable
+from e2a.storage.directory import renamed
+
+Result = TypeVar("Result")
+_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+
+
+class S3Store:
+    """`ObjectStore` in one bucket, which is made when it is missing. Thread-safe.
+
+    Args:
+        bucket: name of the bucket.
+        endpoint: host:port of the server.
+        access_key: S3 access key.
+        secret_key: S3 secret key.
+        secure: whether to speak TLS.
+        patience: seconds to go on trying when the server does not answer; one try is always made.
+    """
+
+    def __init__(
+        self, *, bucket: str, endpoint: str, access_key: str, secret_key: str, secure: bool, patience: float
+    ) -> None:
+        http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False, maxsize=10)
+        self._client = Minio(endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=http)
+        self._bucket = bucket
+        self._where = f"object storage {endpoint}/{bucket}"
+        self._patience = patience
+
+    def check(self) -> None:
+        if not self._call(lambda: self._client.bucket_exists(self._bucket)):
+            self._call(lambda: self._client.make_bucket(self._bucket))
+
+    def put(self, key: str, data: bytes) -> None:
+        self._call(lambda: self._client.put_object(self._bucket, key, io.BytesIO(data), len(data)))
+
+    def put_file(self, key: str, path: Path) -> None:
+        self._call(lambda: self._client.fput_object(self._bucket, key, str(path)))
+
+    def get(self, key: str) -> bytes:
+        def read() -> bytes:
+            response = self._client.get_object(self._bucket, key)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._call(read)
+
+    def get_file(self, key: str, path: Path) -> None:
+        with renamed(path) as temporary:
+            self._call(lambda: self._client.fget_object(self._bucket, key, str(temporary)))
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self._call(lambda: self._client.stat_object(self._bucket, key)).size
+        except KeyError:
+            return None
+
+    def delete(self, key: str) -> None:
+        self._call(lambda: self._client.remove_object(self._bucket, key))
+
+    def _call(self, request: Callable[[], Result]) -> Result:
+        with self._errors():
+            for attempt in stamina.retry_context(on=_is_transient, attempts=None, timeout=self._patience):
+                with attempt:
+                    return request()
+        raise AssertionError("unreachable: the retry context returns or raises")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except S3Error as error:
+            if error.code in _MISSING:
+                raise KeyError(error.object_name) from error
+            raise Retryable(f"{self._where}: {error.code}: {error.message}") from error
+        except (HTTPError, MinioException, OSError) as error:
+            raise Retryable(f"{self._where}: {error}") from error
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, S3Error):
+        return error.code not in _MISSING | _REFUSED
+    return isinstance(error, HTTPError | MinioException | OSError)

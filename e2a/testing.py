@@ -1,0 +1,182 @@
+"""In-memory kernel: a bus, a store, a checkpoint and a clock that pass the tests of the real ones.
+
+Unit tests and sequential mode run on it.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from e2a.bus import Handler, process
+from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
+from e2a.messages import Message, decode, encode
+from e2a.storage.directory import renamed
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
+
+
+class Clock:
+    """A clock that moves when it is told to; call it for the time in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class MemoryBroker:
+    """`Publisher` whose topics are lists, with one committed offset a partition of the chapters topic."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        self.logs: dict[str, list[list[bytes]]] = defaultdict(lambda: [[] for _ in range(partitions)])
+        self.committed = [0] * partitions
+        self._taken: dict[str, int] = defaultdict(int)
+
+    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
+        batch = list(messages)
+        targets = [0] * len(batch) if partitions is None else list(partitions)
+        for message, partition in zip(batch, targets, strict=True):
+            self.send_raw(topic, encode(message), partition)
+
+    def send_raw(self, topic: str, raw: bytes, partition: int = 0) -> None:
+        """Append bytes as they are, readable or not."""
+        self.logs[topic][partition].append(raw)
+
+    def messages(self, topic: str) -> list[Message]:
+        """Return all messages of a topic, partition by partition."""
+        return [decode(raw) for partition in self.logs[topic] for raw in partition]
+
+    def take(self, topic: str) -> list[Message]:
+        """Return the messages of a topic that were not taken before, partition by partition."""
+        messages = self.messages(topic)
+        fresh = messages[self._taken[topic] :]
+        self._taken[topic] = len(messages)
+        return fresh
+
+    def step(self, handle: Handler, worker: str) -> bool:
+        """Process the next job as `JobConsumer` does; False when none is left or the job was handed back."""
+        for partition, records in enumerate(self.logs[CHAPTERS]):
+            offset = self.committed[partition]
+            if offset == len(records):
+                continue
+            source = f"{CHAPTERS}/{partition}/{offset}"
+            outcome = process(records[offset], source=source, worker=worker, handle=handle, abandoned=threading.Event())
+            if outcome.handed_back:
+                return False
+            if outcome.dead_letter is not None:
+                self.send(DEAD_LETTERS, [outcome.dead_letter])
+            if outcome.event is not None:
+                self.send(EVENTS, [outcome.event])
+            self.committed[partition] = offset + 1
+            return True
+        return False
+
+
+class MemoryStore:
+    """`ObjectStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def check(self) -> None:
+        return
+
+    def put(self, key: str, data: bytes) -> None:
+        self.objects[key] = data
+
+    def put_file(self, key: str, path: Path) -> None:
+        self.objects[key] = path.read_bytes()
+
+    def get(self, key: str) -> bytes:
+        return self.objects[key]
+
+    def get_file(self, key: str, path: Path) -> None:
+        data = self.objects[key]
+        with renamed(path) as temporary:
+            temporary.write_bytes(data)
+
+    def size(self, key: str) -> int | None:
+        data = self.objects.get(key)
+        return None if data is None else len(data)
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+
+class MemoryCheckpoint:
+    """`Checkpoint` in dictionaries. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._books: dict[str, BookRecord] = {}
+        self._parts: dict[str, dict[int, PartRecord]] = {}
+        self._leases: dict[str, tuple[str, float]] = {}
+        self._attempts: dict[str, int] = defaultdict(int)
+        self._workers: dict[str, WorkerRecord] = {}
+
+    def check(self) -> None:
+        return
+
+    def seed(self, book: BookRecord, parts: Mapping[int, PartRecord]) -> None:
+        with self._lock:
+            self._books[book.book_id] = book
+            self._parts[book.book_id] = dict(sorted(parts.items()))
+
+    def books(self) -> list[str]:
+        return sorted(self._books, key=lambda book_id: self._books[book_id].start_time)
+
+    def book(self, book_id: str) -> BookRecord | None:
+        return self._books.get(book_id)
+
+    def parts(self, book_id: str) -> dict[int, PartRecord]:
+        return dict(self._parts.get(book_id, {}))
+
+    def pending(self, book_id: str) -> int:
+        return sum(record.state == "pending" for record in self.parts(book_id).values())
+
+    def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
+        with self._lock:
+            self._books[book_id] = change(self._books[book_id])
+            return self._books[book_id]
+
+    def update_part(self, book_id: str, index: int, change: Callable[[PartRecord], PartRecord]) -> PartRecord:
+        with self._lock:
+            parts = self._parts[book_id]
+            parts[index] = change(parts[index])
+            return parts[index]
+
+    def claim(self, name: str, holder: str, ttl: float) -> int:
+        with self._lock:
+            if self._owner(name) not in {holder, ""}:
+                return 0
+            self._attempts[name] += 1
+            self._leases[name] = (holder, self._clock() + ttl)
+            return self._attempts[name]
+
+    def renew(self, name: str, holder: str, ttl: float) -> bool:
+        with self._lock:
+            if self._owner(name) != holder:
+                return False
+            self._leases[name] = (holder, self._clock() + ttl)
+            return True
+
+    def release(self, name: str, holder: str) -> None:
+        with self._lock:
+            if self._owner(name) == holder:
+                del self._leases[name]
+                self._attempts.pop(name, None)
+
+    def heartbeat(self, worker: WorkerRecord) -> None:
+        self._workers[worker.worker] = worker
+
+    def sign_off(self, worker: str) -> None:
+        self._workers.pop(worker, None)
+
+    def workers(self) -> list[WorkerRecord]:
+        return [self._workers[name] for name in sorted(self._workers)]
+
+    def _owner(self, name: str) -> str:
+        holder, until = self._leases.get(name, ("", 0.0))
+        return holder if until > self._clock() else ""

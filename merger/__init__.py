@@ -1,0 +1,1 @@
+"""Merger: completion events in, the checkpoint kept, finished books assembled."""

@@ -1,0 +1,46 @@
+"""e2a-merge: settings, merger, Faust worker; wired here and nowhere else."""
+
+import logging
+import os
+import socket
+import sys
+
+from faust import Worker
+
+from e2a import log, metrics, service
+from e2a.bus import Admin, KafkaPublisher
+from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
+from e2a.errors import ExitCode
+from e2a.settings import MergerSettings, load
+from e2a.storage import open_store
+from e2a.topics import topics
+from merger.app import build
+from merger.assembly import check_programs
+from merger.merge import Merger
+
+
+def run() -> int:
+    settings = load(MergerSettings, sys.argv[1:])
+    log.configure(settings.log_level, settings.log_format)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    metrics.serve(settings.metrics_port)
+    check_programs()
+    store = open_store(settings)
+    store.check()
+    Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
+    checkpoint = RedisCheckpoint(settings.redis_url)
+    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    with LeaseKeeper(checkpoint, f"merger-{socket.gethostname()}-{os.getpid()}") as leases:
+        merger = Merger(store=store, checkpoint=checkpoint, publisher=publisher, leases=leases)
+        app = build(settings, merger, publisher)
+        worker = Worker(app, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
+        worker.execute_from_commandline()
+    return ExitCode.OK
+
+
+def main() -> None:
+    sys.exit(service.run("e2a-merge", run))
+
+
+if __name__ == "__main__":
+    main()

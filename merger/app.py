@@ -1,0 +1,104 @@
+"""The Faust application: events in, one call each, ack. The only home of faust; no logic.
+
+An exception in a Faust agent loses its event, so nothing is allowed to leave one: a server that is away is
+waited for, an event that cannot be read goes to the dead letters, and a bug ends the process before the ack,
+so that the event comes again (docs/adr/0005).
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import faust
+import stamina
+
+from e2a import log
+from e2a.bus import Publisher
+from e2a.errors import ExitCode, Poison, Retryable
+from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
+from e2a.settings import MergerSettings
+from e2a.topics import DEAD_LETTERS, EVENTS, MERGER_GROUP
+from merger.merge import Merger
+
+logger = log.get(__name__)
+
+
+def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any:
+    """Return the application, not yet started."""
+    app = faust.App(
+        MERGER_GROUP,
+        broker=f"kafka://{settings.kafka_bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=2.0,
+        broker_commit_every=100,
+        stream_wait_empty=False,
+    )
+    events = app.topic(EVENTS, value_type=bytes, value_serializer="raw", key_serializer="raw")
+    concluding: set[asyncio.Task[None]] = set()
+
+    def conclude(book_id: str) -> None:
+        task = asyncio.create_task(_conclude(merger, book_id))
+        concluding.add(task)
+        task.add_done_callback(concluding.discard)
+
+    @app.agent(events)
+    async def fold_events(stream: Any) -> None:
+        async for record in stream.noack().events():
+            source = f"{EVENTS}/{record.message.partition}/{record.message.offset}"
+            book_id = await _fold(merger, publisher, record.value, source)
+            record.ack()
+            if book_id:
+                conclude(book_id)
+
+    @app.timer(interval=settings.sweep)  # type: ignore[untyped-decorator]
+    async def sweep() -> None:
+        for book_id in await _patiently(merger.unconcluded) or []:
+            conclude(book_id)
+
+    return app
+
+
+async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -> str:
+    """Fold one event; return the id of its book when that is ready to be concluded, else an empty string."""
+    try:
+        event = decode(raw)
+        if isinstance(event, ChapterJob | DeadLetter):
+            raise Poison(f"a {event.type} is not an event")
+    except Poison as error:
+        logger.warning("merge.dead_letter", source=source, reason=str(error))
+        letter = dead_letter(raw, reason=str(error), source=source)
+        await _patiently(lambda: publisher.send(DEAD_LETTERS, [letter]))
+        return ""
+    return event.book_id if await _patiently(lambda: merger.on_event(event)) else ""
+
+
+async def _conclude(merger: Merger, book_id: str) -> None:
+    try:
+        await _guarded(lambda: merger.conclude(book_id))
+    except Retryable as error:
+        logger.warning("merge.conclude_delayed", book=book_id, reason=str(error))
+
+
+async def _patiently(call: Callable[[], Any]) -> Any:
+    """Run a blocking call in a thread, again and again while a server is away."""
+    async for attempt in stamina.retry_context(on=Retryable, attempts=None, timeout=None, wait_max=5.0):
+        with attempt:
+            return await _guarded(call)
+    raise AssertionError("unreachable: without limits the retry context returns")
+
+
+async def _guarded(call: Callable[[], Any]) -> Any:
+    try:
+        return await asyncio.to_thread(call)
+    except Retryable:
+        raise
+    except Exception:
+        logger.exception("merge.bug")
+        os._exit(ExitCode.BUG)

@@ -1,0 +1,142 @@
+"""A book from its parts: their bytes one after the other through one `ffmpeg -c copy`. The only home of ffmpeg.
+
+Nothing is encoded again, so a book takes seconds, and a chapter mark is the sum of the samples before it.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from e2a.errors import ExitCode, Retryable, UserError
+from e2a.plan import Part, Plan, Sidecar
+from e2a.storage import ObjectStore, keys, read_sidecar
+from merger.tags import Mark, ffmetadata
+
+PROGRAMS = ("ffmpeg", "ffprobe")
+
+
+class CorruptPart(Exception):
+    """A part's objects are missing or damaged: the part has to be made again.
+
+    Args:
+        part: which part of the book.
+    """
+
+    def __init__(self, part: Part) -> None:
+        super().__init__(f"part {part.index} of chapter {part.chapter + 1} is missing or damaged in storage")
+        self.part = part
+
+
+def check_programs() -> None:
+    """Raise `UserError` unless ffmpeg and ffprobe are installed."""
+    for program in PROGRAMS:
+        if shutil.which(program) is None:
+            raise UserError(f"{program} is not on PATH; install it: apt-get install ffmpeg", ExitCode.UNAVAILABLE)
+
+
+def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
+    """Assemble a book whose parts are all in storage and put it there.
+
+    Returns:
+        the storage key of the book, its length in seconds, and its size in bytes.
+
+    Raises:
+        CorruptPart: a part is missing or is not what its sidecar says.
+        Retryable: storage cannot be reached, or ffmpeg failed (a full disk, for one).
+    """
+    sidecars = [_sidecar(store, part) for part in plan.parts]
+    sample_rate = sidecars[0].sample_rate
+    samples = sum(sidecar.samples for sidecar in sidecars)
+    key = keys.output(plan.book_id, plan.output_format)
+    with tempfile.TemporaryDirectory(prefix="e2a-merge-") as scratch:
+        book = Path(scratch, f"book.{plan.output_format}")
+        metadata = Path(scratch, "metadata.txt")
+        metadata.write_text(ffmetadata(plan, chapter_marks(plan, sidecars), sample_rate), encoding="utf-8")
+        cover = _fetch_cover(plan, store, Path(scratch))
+        _mux(_audio(store, plan.parts, sidecars), metadata, cover, book)
+        _verify(book, samples)
+        store.put_file(key, book)
+        return key, samples / sample_rate, book.stat().st_size
+
+
+def chapter_marks(plan: Plan, sidecars: list[Sidecar]) -> list[Mark]:
+    """Return the mark of each chapter, exact to the sample."""
+    marks: list[Mark] = []
+    position = 0
+    for chapter in plan.chapters:
+        end = position + sum(sidecars[part.index].samples for part in chapter.parts)
+        marks.append(Mark(chapter.title, position, end))
+        position = end
+    return marks
+
+
+def _sidecar(store: ObjectStore, part: Part) -> Sidecar:
+    sidecar = read_sidecar(store, part.digest)
+    if sidecar is None:
+        raise CorruptPart(part)
+    return sidecar
+
+
+def _audio(store: ObjectStore, parts: Iterable[Part], sidecars: Iterable[Sidecar]) -> Iterator[bytes]:
+    for part, sidecar in zip(parts, sidecars, strict=True):
+        try:
+            data = store.get(keys.part_audio(part.digest))
+        except KeyError as error:
+            raise CorruptPart(part) from error
+        if hashlib.sha256(data).hexdigest() != sidecar.audio_sha256:
+            raise CorruptPart(part)
+        yield data
+
+
+def _fetch_cover(plan: Plan, store: ObjectStore, scratch: Path) -> Path | None:
+    if not plan.cover:
+        return None
+    path = scratch / Path(plan.cover).name
+    store.get_file(keys.book(plan.book_id, plan.cover), path)
+    return path
+
+
+def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, target: Path) -> None:
+    # a pipe beside other inputs is polled every 10 ms unless its queue is deep: 80 times slower
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-thread_queue_size", "8192"]
+    command += ["-f", "aac", "-i", "pipe:0", "-f", "ffmetadata", "-i", str(metadata)]
+    if cover is not None:
+        command += ["-i", str(cover), "-map", "2:v:0", "-disposition:v:0", "attached_pic"]
+    command += ["-map", "0:a:0", "-map_metadata", "1", "-map_chapters", "1", "-c", "copy"]
+    command += ["-fflags", "+bitexact", "-movflags", "+faststart", "-f", "ipod", str(target)]
+    with tempfile.TemporaryFile() as messages:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as process:
+            _feed(process, audio)
+        if process.returncode:
+            messages.seek(0)
+            raise Retryable(f"ffmpeg: exit {process.returncode}: {messages.read().decode()[-500:]}")
+
+
+def _feed(process: "subprocess.Popen[bytes]", audio: Iterable[bytes]) -> None:
+    """Write the parts to ffmpeg; its exit status tells if it stopped listening."""
+    stdin: IO[bytes] | None = process.stdin
+    assert stdin is not None
+    try:
+        for data in audio:
+            stdin.write(data)
+        stdin.close()
+    except BrokenPipeError:
+        return
+    except BaseException:
+        process.kill()
+        raise
+
+
+def _verify(book: Path, samples: int) -> None:
+    """Raise `RuntimeError` unless the book holds exactly the frames of its parts."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-of", "json"]
+    command += ["-show_entries", "stream=nb_frames,duration_ts", str(book)]
+    result = subprocess.run(command, capture_output=True, check=True)
+    stream = json.loads(result.stdout)["streams"][0]
+    if int(stream["duration_ts"]) != samples:
+        raise RuntimeError(f"{book.name} holds {stream['duration_ts']} samples, its parts {samples}")

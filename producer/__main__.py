@@ -1,0 +1,151 @@
+"""e2a-produce: an EPUB in, an audiobook out. Options to objects to exit code; wired here and nowhere else."""
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Literal
+
+import click
+import typer
+from rich.console import Console
+
+from e2a import __version__, log, service
+from e2a.bus import Admin, KafkaPublisher
+from e2a.checkpoint import BookRecord, RedisCheckpoint
+from e2a.errors import ExitCode, Retryable, UserError
+from e2a.plan import Plan
+from e2a.settings import ProducerSettings, SynthSettings, load
+from e2a.storage import ObjectStore, open_store
+from e2a.topics import CHAPTERS, topics
+from producer import follow, ingest
+
+console = Console()
+app = typer.Typer(
+    add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"e2a-produce {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def produce(
+    book: Annotated[Path, typer.Argument(help="The EPUB to turn into an audiobook.", show_default=False)],
+    *,
+    voice: Annotated[str, typer.Option(help="Voice of the engine; by default the one that suits the language.")] = "",
+    language: Annotated[str, typer.Option(help="Language tag such as en or fr; by default the book's own.")] = "",
+    engine: Annotated[str, typer.Option(help="Speech engine; by default E2A_ENGINE, else espeak.")] = "",
+    speed: Annotated[float, typer.Option(min=0.5, max=2.0, help="Speaking rate; 1.5 is half as fast again.")] = 1.0,
+    output_dir: Annotated[
+        Path | None, typer.Option(help="Where the audiobook goes; by default beside the book.")
+    ] = None,
+    output_format: Annotated[Literal["m4b"], typer.Option(help="Format of the audiobook.")] = "m4b",
+    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the book is submitted.")] = False,
+    sequential_mode: Annotated[
+        bool, typer.Option("--sequential", help="Make the book in this process, without any server.")
+    ] = False,
+    _version_flag: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> int:
+    """Turn an EPUB into a chaptered audiobook.
+
+    The same command again resumes the book, or just fetches it when it is finished. Servers and storage are
+    set by E2A_* variables (docs/settings.md).
+
+    [bold]Exit codes[/]: 0 done, 2 parts of the book failed, 65 not a readable EPUB, 66 no such file,
+    69 a server or program is missing, 73 cannot write the output, 78 wrong setting.
+    """
+    settings = load(ProducerSettings)
+    log.configure(settings.log_level, settings.log_format)
+    options = ingest.Options(
+        engine=_known_engine(engine or settings.engine),
+        language=language,
+        voice=voice,
+        speed=speed,
+        output_format=output_format,
+    )
+    if detach and sequential_mode:
+        raise UserError("--sequential works in this process and cannot be detached", ExitCode.USAGE)
+    submission = ingest.prepare(book, options)
+    store = open_store(settings)
+    _require(store.check)
+    plan = submission.plan
+    if (done := ingest.finished(plan, store)) is None:
+        ingest.store_book(submission, store)
+        record = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
+        if record is None:
+            console.print(f"submitted {plan.title!r}: run the same command again to follow and fetch it")
+            return ExitCode.OK
+        if record.stage == "failed":
+            raise UserError(f"{plan.title!r} is not whole: {record.reason}", ExitCode.BOOK_FAILED)
+        done = ingest.finished(plan, store)
+    assert done is not None, "a book is reported before its stage is done"
+    target = (output_dir or book.parent) / f"{book.stem}.{output_format}"
+    ingest.fetch(store, done.output, target)
+    length = timedelta(seconds=round(done.audio_seconds))
+    console.print(f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB", highlight=False, soft_wrap=True)
+    return ExitCode.OK
+
+
+def _sequentially(plan: Plan, store: ObjectStore) -> BookRecord:
+    try:
+        from producer import sequential  # noqa: PLC0415 - needs the packages of all services, the cluster does not
+    except ImportError as error:
+        raise UserError(f"--sequential needs the extras synth and merger: {error}", ExitCode.UNAVAILABLE) from error
+    settings = load(SynthSettings).model_copy(update={"engine": plan.speech.engine})
+    with follow.display(console, plan.title) as show:
+        return sequential.run(plan, store, settings, show)
+
+
+def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, detach: bool) -> BookRecord | None:
+    admin = Admin(settings.kafka_bootstrap, settings.patience)
+    checkpoint = RedisCheckpoint(settings.redis_url)
+    _require(admin.partitions, checkpoint.check)
+    admin.ensure_topics(topics(settings.partitions))
+    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    ingest.publish(plan, store, publisher, admin.partitions()[CHAPTERS])
+    if detach:
+        return None
+    with follow.display(console, plan.title) as show:
+        return follow.follow(checkpoint, plan.book_id, show)
+
+
+def _require(*checks: Callable[[], object]) -> None:
+    """Raise one `UserError` that names every server that does not answer."""
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except Retryable as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("not reachable: " + "; ".join(problems), ExitCode.UNAVAILABLE)
+
+
+def _known_engine(name: str) -> str:
+    installed = sorted(entry_points(group="e2a.engines").names)
+    if name not in installed:
+        raise UserError(f"engine {name!r} is not installed; there are: {', '.join(installed)}", ExitCode.CONFIG)
+    return name
+
+
+def _run() -> int:
+    try:
+        return int(app(standalone_mode=False) or ExitCode.OK)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+
+
+def main() -> None:
+    sys.exit(service.run("e2a-produce", _run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Following a book until it ends: a progress bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from e2a.checkpoint import BookRecord, Checkpoint, progress
+from e2a.checkpoint import Progress as Numbers
+from e2a.errors import Retryable
+
+POLL = 0.5
+LINE_EVERY = 5.0
+"""Seconds between plain lines."""
+PATIENCE = 10.0
+"""Seconds without progress after which the reader is told who is missing."""
+
+Show = Callable[[Numbers, str], None]
+
+
+def follow(checkpoint: Checkpoint, book_id: str, show: Show) -> BookRecord:
+    """Show a book's progress until it is done or failed, and return its last record."""
+    started = time.monotonic()
+    nothing = progress(())
+    while True:
+        try:
+            book = checkpoint.book(book_id)
+            numbers = progress(checkpoint.parts(book_id).values())
+            note = _note(checkpoint, book, numbers, time.monotonic() - started)
+        except Retryable as error:
+            book, numbers, note = None, nothing, f"waiting: {error}"
+        show(numbers, note)
+        if book is not None and book.stage in {"done", "failed"}:
+            return book
+        time.sleep(POLL)
+
+
+def _note(checkpoint: Checkpoint, book: BookRecord | None, numbers: Numbers, waited: float) -> str:
+    if book is not None and book.stage == "assembling":
+        return "assembling"
+    if waited < PATIENCE or numbers.done:
+        return ""
+    if book is None:
+        return "waiting for the merger: is e2a-merge running?"
+    return "" if checkpoint.workers() else "waiting for a worker: is e2a-synth running?"
+
+
+def remaining(numbers: Numbers, elapsed: float, at_start: float) -> tuple[float, float | None]:
+    """Return the speed in audio seconds a second since following began, and the seconds left; None if unknown.
+
+    Args:
+        numbers: the book now.
+        elapsed: seconds since following began.
+        at_start: audio seconds that were done then.
+    """
+    speed = (numbers.seconds_done - at_start) / elapsed if elapsed > 0 else 0.0
+    left = numbers.seconds_total - numbers.seconds_done
+    return speed, left / speed if speed > 0 else None
+
+
+def describe(numbers: Numbers, speed: float, left: float | None) -> str:
+    """Return one line: chapters, percent by audio seconds, speed, time left."""
+    eta = "-:--:--" if left is None else str(timedelta(seconds=round(left)))
+    chapters = f"{numbers.chapters_done}/{numbers.chapters} chapters"
+    return f"{chapters}  {numbers.fraction:6.1%}  {speed:5.1f}x real time  {eta} left"
+
+
+@contextmanager
+def display(console: Console, title: str) -> Iterator[Show]:
+    """Yield a function that shows progress as suits the console."""
+    clock = _Clock()
+    if not console.is_terminal:
+        yield _lines(console, clock)
+        return
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"))
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=1.0, line="")
+
+        def show(numbers: Numbers, note: str) -> None:
+            bar.update(task, completed=numbers.fraction if numbers.parts else 0.0, line=note or clock.line(numbers))
+
+        yield show
+
+
+def _lines(console: Console, clock: "_Clock") -> Show:
+    last = ("", -LINE_EVERY)
+
+    def show(numbers: Numbers, note: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        ended = numbers.parts and numbers.done + numbers.failed == numbers.parts
+        if (note and note != last[0]) or now - last[1] >= LINE_EVERY or (ended and last[0] != "end"):
+            console.print(note or clock.line(numbers), highlight=False, soft_wrap=True)
+            last = ("end" if ended else note, now)
+
+    return show
+
+
+class _Clock:
+    """Remembers where following began."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._at_start: float | None = None
+
+    def line(self, numbers: Numbers) -> str:
+        if not numbers.parts:
+            return "starting"
+        if self._at_start is None:
+            self._at_start = numbers.seconds_done
+        speed, left = remaining(numbers, time.monotonic() - self._started, self._at_start)
+        return describe(numbers, speed, left)

@@ -1,0 +1,113 @@
+"""A book into the pipeline: files and plan to storage, then the announcement, then the missing jobs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from e2a import plan as planning
+from e2a.bus import Publisher
+from e2a.errors import ExitCode, UserError
+from e2a.messages import BookDone, BookPlanned, ChapterJob
+from e2a.plan import Part, Plan, Speech
+from e2a.storage import ObjectStore, keys, read_sidecar
+from e2a.topics import CHAPTERS, EVENTS
+from producer import epub
+from producer.planner import make_plan, place
+
+
+class Options(planning.Frozen):
+    """What the user asks for; empty fields take what the book or the engine says."""
+
+    engine: str
+    language: str = ""
+    voice: str = ""
+    speed: float = 1.0
+    output_format: str = "m4b"
+
+
+class Submission(NamedTuple):
+    """A book that was read and planned, but not stored."""
+
+    plan: Plan
+    source: bytes
+    cover: epub.Cover | None
+
+
+def prepare(path: Path, options: Options) -> Submission:
+    """Read and plan an EPUB.
+
+    Raises:
+        UserError: the file is missing, unreadable, or holds no text.
+    """
+    book = epub.read(path)
+    speech = Speech(
+        engine=options.engine,
+        language=options.language or book.language,
+        voice=options.voice,
+        speed=options.speed,
+    )
+    source = path.read_bytes()
+    book_id = planning.book_id(source, speech, options.output_format)
+    plan = make_plan(book, book_id=book_id, speech=speech, output_format=options.output_format)
+    return Submission(plan, source, book.cover)
+
+
+def store_book(submission: Submission, store: ObjectStore) -> None:
+    """Put source, cover and, last, the plan into storage, unless they are there.
+
+    Raises:
+        Retryable: storage cannot be reached.
+    """
+    plan = submission.plan
+    if store.size(keys.book(plan.book_id, keys.PLAN)) is not None:
+        return
+    store.put(keys.book(plan.book_id, keys.SOURCE), submission.source)
+    if submission.cover:
+        store.put(keys.book(plan.book_id, submission.cover.name), submission.cover.content)
+    store.put(keys.book(plan.book_id, keys.PLAN), plan.model_dump_json().encode())
+
+
+def finished(plan: Plan, store: ObjectStore) -> BookDone | None:
+    """Return what the merger said of the finished book, or None when it is not finished."""
+    try:
+        return BookDone.model_validate_json(store.get(keys.report(plan.book_id)))
+    except KeyError:
+        return None
+
+
+def missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
+    """Return the parts whose audio is not in storage."""
+    return [part for part in plan.parts if read_sidecar(store, part.digest) is None]
+
+
+def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
+    """Return one job a part."""
+    return [ChapterJob(book_id=plan.book_id, part=part, speech=plan.speech) for part in parts]
+
+
+def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: int) -> int:
+    """Announce the book, then publish a job for every missing part; return how many.
+
+    The announcement comes first: the merger must know the book before it hears of its parts.
+
+    Raises:
+        Retryable: Kafka or storage cannot be reached. Publishing again is harmless.
+    """
+    parts = missing_parts(plan, store)
+    publisher.send(EVENTS, [BookPlanned(book_id=plan.book_id)])
+    publisher.send(CHAPTERS, jobs(plan, parts), place(parts, partitions))
+    return len(parts)
+
+
+def fetch(store: ObjectStore, key: str, target: Path) -> None:
+    """Download a finished book; it appears under its name only when it is whole.
+
+    Raises:
+        UserError: the target cannot be written (exit code CANNOT_WRITE).
+        Retryable: storage cannot be reached.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        store.get_file(key, target)
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}", ExitCode.CANNOT_WRITE) from error

@@ -1,0 +1,1 @@
+"""Synthesis consumer: chapter jobs in, audio in storage and events out."""

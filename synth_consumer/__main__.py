@@ -1,0 +1,65 @@
+"""e2a-synth: settings, engine, consumer; wired here and nowhere else."""
+
+import os
+import socket
+import sys
+
+from e2a import log, metrics, service
+from e2a.bus import Admin, JobConsumer, KafkaPublisher
+from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
+from e2a.errors import ExitCode, Retryable
+from e2a.settings import SynthSettings, load
+from e2a.storage import open_store
+from e2a.topics import topics
+from synth_consumer import engines
+from synth_consumer.status import Status
+from synth_consumer.worker import Worker
+
+logger = log.get(__name__)
+
+
+def run() -> int:
+    settings = load(SynthSettings, sys.argv[1:])
+    log.configure(settings.log_level, settings.log_format)
+    stop = service.stop_on_signals()
+    metrics.serve(settings.metrics_port)
+    name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
+    engine = engines.create(settings)
+    engine.load()
+    store = open_store(settings)
+    store.check()
+    Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
+    checkpoint = RedisCheckpoint(settings.redis_url)
+    status = Status(name, engine.name)
+    consumer: JobConsumer | None = None
+
+    def beat() -> None:
+        partitions = () if consumer is None else consumer.partitions
+        metrics.PARTITIONS.set(len(partitions))
+        checkpoint.heartbeat(status.snapshot(partitions))
+
+    with LeaseKeeper(checkpoint, name, beat) as leases:
+        worker = Worker(name=name, engine=engine, store=store, leases=leases, status=status, bitrate=settings.bitrate)
+        consumer = JobConsumer(
+            bootstrap=settings.kafka_bootstrap,
+            publisher=KafkaPublisher(settings.kafka_bootstrap, settings.patience),
+            handle=worker.handle,
+            worker=name,
+            session_timeout=settings.session_timeout,
+            grace=settings.grace,
+        )
+        logger.info("synth.ready", worker=name, engine=engine.name, licence=engine.licence)
+        consumer.run(stop)
+    try:
+        checkpoint.sign_off(name)
+    except Retryable as error:
+        logger.warning("synth.not_signed_off", reason=str(error))
+    return ExitCode.OK
+
+
+def main() -> None:
+    sys.exit(service.run("e2a-synth", run))
+
+
+if __name__ == "__main__":
+    main()

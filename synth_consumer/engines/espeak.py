@@ -1,0 +1,76 @@
+"""espeak-ng: a small formant synthesiser that speaks a hundred languages on any CPU. The only home of its program."""
+
+import io
+import re
+import shutil
+import subprocess
+import wave
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import numpy as np
+
+from e2a.errors import ExitCode, Poison, Retryable, UserError
+from e2a.plan import Speech
+from e2a.settings import SynthSettings
+from synth_consumer.engines import Pcm
+
+PROGRAM = "espeak-ng"
+WORDS_PER_MINUTE = 175
+_FIXED = {"en": "en-us"}
+"""Voices for languages whose own tag names another accent than most readers expect."""
+
+
+class EspeakEngine:
+    """`Engine` that runs `espeak-ng` once a sentence. The same sentence always gives the same samples."""
+
+    name = "espeak"
+    sample_rate = 22050
+    licence = "GPL-3.0-or-later (program); what it speaks is yours"
+
+    def __init__(self, _settings: SynthSettings) -> None:
+        self._voices: tuple[str, ...] = ()
+
+    def load(self) -> None:
+        if shutil.which(PROGRAM) is None:
+            raise UserError(f"{PROGRAM} is not on PATH; install it: apt-get install {PROGRAM}", ExitCode.UNAVAILABLE)
+        self._voices = _list_voices()
+
+    def voices(self, language: str) -> tuple[str, ...]:
+        tag = language.lower()
+        base = tag.split("-")[0]
+        wanted = dict.fromkeys((_FIXED.get(tag, tag), _FIXED.get(base, base)))
+        related = [voice for voice in self._voices if voice.split("-")[0] == base]
+        return tuple(dict.fromkeys([voice for voice in wanted if voice in self._voices] + related))
+
+    def speak(self, sentences: Sequence[str], speech: Speech, seed: int) -> Iterator[Pcm]:  # noqa: ARG002 - it has no chance in it
+        voices = self.voices(speech.language)
+        if not voices:
+            raise Poison(f"espeak-ng speaks no {speech.language!r}")
+        voice = speech.voice or voices[0]
+        if voice.lower() not in self._voices:
+            raise Poison(f"espeak-ng has no voice {voice!r}; for {speech.language!r}: {', '.join(voices)}")
+        rate = round(WORDS_PER_MINUTE * speech.speed)
+        for sentence in sentences:
+            yield _say(sentence, voice, rate)
+
+
+def _say(sentence: str, voice: str, rate: int) -> Pcm:
+    command = [PROGRAM, "-v", voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout"]
+    result = subprocess.run(command, input=sentence.encode(), capture_output=True, check=False)
+    if result.returncode or not result.stdout:
+        raise Retryable(f"espeak-ng: exit {result.returncode}: {result.stderr.decode(errors='replace').strip()}")
+    return _samples(result.stdout)
+
+
+def _samples(riff: bytes) -> Pcm:
+    """Read the 16-bit mono WAV that espeak-ng streams; its header claims a length it does not have."""
+    with wave.open(io.BytesIO(riff)) as reader:
+        pcm = reader.readframes(len(riff) // 2)
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+
+
+@cache
+def _list_voices() -> tuple[str, ...]:
+    listing = subprocess.run([PROGRAM, "--voices"], capture_output=True, check=True, text=True).stdout
+    return tuple(re.findall(r"^\s*\d+\s+(\S+)", listing, flags=re.MULTILINE))

@@ -1,0 +1,144 @@
+"""The handler: a chapter job becomes a PartDone."""
+
+import threading
+import time
+
+from e2a import log, metrics
+from e2a.checkpoint import LeaseKeeper
+from e2a.errors import Poison, Retryable
+from e2a.messages import ChapterJob, PartDone
+from e2a.plan import Sidecar, part_seed
+from e2a.storage import ObjectStore, read_sidecar
+from synth_consumer import part
+from synth_consumer.engines import Engine, Pcm
+from synth_consumer.status import Status
+
+MAX_ATTEMPTS = 3
+"""How often a part may kill its worker before it is dead-lettered."""
+LEASE_POLL = 0.25
+"""Seconds between looks at a part that another worker is busy with."""
+
+logger = log.get(__name__)
+
+
+class Worker:
+    """Makes parts. `handle` may be called from several threads: one part is spoken at a time, while the one
+    before it is encoded and stored.
+
+    Args:
+        name: of this worker.
+        engine: loaded.
+        store: where parts live.
+        leases: keeps two workers off the same part.
+        status: shown by the monitor.
+        bitrate: of the AAC, in kbit/s.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        engine: Engine,
+        store: ObjectStore,
+        leases: LeaseKeeper,
+        status: Status,
+        bitrate: int,
+    ) -> None:
+        self._name = name
+        self._engine = engine
+        self._store = store
+        self._leases = leases
+        self._status = status
+        self._bitrate = bitrate
+        self._mouth = threading.Lock()
+
+    def handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
+        """Make a part unless it is there, and say so; None when `abandoned` was set before it was done.
+
+        Raises:
+            Poison: this job can never be done by this engine, or killed its worker too often.
+            Retryable: storage or the engine failed for now.
+        """
+        try:
+            return self._handle(job, abandoned)
+        except (Poison, Retryable):
+            self._status.failed()
+            metrics.PARTS.labels("failed").inc()
+            raise
+
+    def _handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
+        self._check_engine(job)
+        lease = f"part/{job.part.digest}"
+        started = time.monotonic()
+        spoken = None
+        try:
+            with self._mouth:
+                sidecar = self._wait_for_turn(lease, job, abandoned)
+                if sidecar is None and not abandoned.is_set():
+                    started = time.monotonic()
+                    spoken = self._speak(job, abandoned)
+            if spoken is not None:
+                sidecar = part.finish(
+                    self._store,
+                    job.part,
+                    spoken,
+                    sample_rate=self._engine.sample_rate,
+                    engine=self._engine.name,
+                    bitrate=self._bitrate,
+                )
+        finally:
+            self._leases.release(lease)
+        if sidecar is None:
+            return None
+        return self._done(job, sidecar, 0.0 if spoken is None else time.monotonic() - started)
+
+    def _check_engine(self, job: ChapterJob) -> None:
+        wanted = job.speech.engine
+        if wanted != self._engine.name:
+            raise Poison(
+                f"the book wants engine {wanted!r}, this worker has {self._engine.name!r}: "
+                f"start workers with E2A_ENGINE={wanted}"
+            )
+
+    def _wait_for_turn(self, lease: str, job: ChapterJob, abandoned: threading.Event) -> Sidecar | None:
+        """Take the part's lease, or wait until whoever holds it has finished or died."""
+        while not abandoned.is_set():
+            if (sidecar := read_sidecar(self._store, job.part.digest)) is not None:
+                return sidecar
+            attempt = self._leases.claim(lease)
+            if attempt > MAX_ATTEMPTS:
+                raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
+            if attempt:
+                return None
+            abandoned.wait(LEASE_POLL)
+        return None
+
+    def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Pcm] | None:
+        texts = [sentence.text for sentence in job.part.sentences]
+        spoken: list[Pcm] = []
+        self._status.started(job)
+        with metrics.BUSY_SECONDS.time():
+            for samples in self._engine.speak(texts, job.speech, part_seed(job.part.digest)):
+                spoken.append(samples)
+                self._status.spoke(len(spoken))
+                if abandoned.is_set():
+                    break
+        self._status.idle()
+        return spoken if len(spoken) == len(texts) else None
+
+    def _done(self, job: ChapterJob, sidecar: Sidecar, work_seconds: float) -> PartDone:
+        if work_seconds:
+            self._status.finished(sidecar.seconds, work_seconds)
+            metrics.AUDIO_SECONDS.inc(sidecar.seconds)
+            metrics.PART_SECONDS.observe(work_seconds)
+        metrics.PARTS.labels("done").inc()
+        logger.info("part.done", book=job.book_id, part=job.part.index, work_seconds=round(work_seconds, 2))
+        return PartDone(
+            book_id=job.book_id,
+            part=job.part.index,
+            digest=job.part.digest,
+            worker=self._name,
+            audio_seconds=sidecar.seconds,
+            audio_bytes=sidecar.audio_bytes,
+            work_seconds=round(work_seconds, 3),
+        )
