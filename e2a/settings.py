@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Interval
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
 
 from e2a.errors import ExitCode, UserError
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = Field("info", description="least level logged")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
+
+
+class ServiceSettings(Settings):
+    """Settings of everything that runs until it is stopped."""
+
     metrics_port: Port = Field(0, description="port of the Prometheus page; 0 serves none")
 
 
@@ -61,7 +67,7 @@ class ProducerSettings(SpeechSettings, Settings):
     log_level: LogLevel = Field("warning", description="least level logged")
 
 
-class SynthSettings(SpeechSettings, Settings):
+class SynthSettings(SpeechSettings, ServiceSettings):
     """Turn chapter messages into speech: one process, one GPU, one partition."""
 
     worker_id: str = Field("", description="name of this worker; empty takes host name and process number")
@@ -77,7 +83,7 @@ class SynthSettings(SpeechSettings, Settings):
     )
 
 
-class MergerSettings(Settings):
+class MergerSettings(ServiceSettings):
     """Fold completion events into the checkpoint and assemble finished books."""
 
     sweep: Annotated[float, Gt(0)] = Field(
@@ -85,7 +91,7 @@ class MergerSettings(Settings):
     )
 
 
-class MonitorSettings(Settings):
+class MonitorSettings(ServiceSettings):
     """Show books and workers in a browser."""
 
     monitor_host: str = Field("127.0.0.1", description="address the page is served on")
@@ -113,20 +119,27 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
         raise UserError(str(error), ExitCode.CONFIG) from error
 
 
-def markdown_table() -> str:
-    """Return the settings of all services as Markdown, as `docs/settings.md` holds them."""
-    lines = ["| variable | default | services | meaning |", "|---|---|---|---|"]
+def markdown_page() -> str:
+    """Return `docs/settings.md`: every setting of every service."""
     services: dict[str, type[Settings]] = {
         "e2a-produce": ProducerSettings,
         "e2a-synth": SynthSettings,
         "e2a-merge": MergerSettings,
         "e2a-monitor": MonitorSettings,
     }
-    fields = {name: field for cls in services.values() for name, field in cls.model_fields.items()}
-    for name, field in sorted(fields.items()):
-        users = [service for service, cls in services.items() if name in cls.model_fields]
-        default = field.get_default()
-        shown = "" if isinstance(default, SecretStr) else str(default).replace(str(Path.home()), "~")
-        who = "all" if len(users) == len(services) else ", ".join(users)
-        lines.append(f"| `E2A_{name.upper()}` | `{shown}` | {who} | {field.description} |")
-    return "\n".join(lines).replace("| `` |", "| |") + "\n"
+    lines = [
+        "# Settings",
+        "",
+        "Each is an environment variable, and for the services an option too: `E2A_LOG_LEVEL` is `--log-level`.",
+        "This page is written by `make docs`.",
+    ]
+    for service, cls in services.items():
+        lines += ["", f"## {service}", "", "| variable | default | meaning |", "|---|---|---|"]
+        lines += [_row(name, field) for name, field in sorted(cls.model_fields.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = str(field.get_default()).replace(str(Path.home()), "~")
+    shown = f"`{default}`" if default else ""
+    return f"| `E2A_{name.upper()}` | {shown} | {field.description} |"

@@ -22,7 +22,8 @@ from merger.merge import Merger
 def run() -> int:
     settings = load(MergerSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    for library in ("aiokafka", "faust", "mode"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     metrics.serve(settings.metrics_port)
     check_programs()
     store = open_store(settings)
@@ -33,7 +34,7 @@ def run() -> int:
     with LeaseKeeper(checkpoint, f"merger-{socket.gethostname()}-{os.getpid()}") as leases:
         merger = Merger(store=store, checkpoint=checkpoint, publisher=publisher, leases=leases)
         app = build(settings, merger, publisher)
-        worker = Worker(app, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
+        worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
         worker.execute_from_commandline()
     return ExitCode.OK
 

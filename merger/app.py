@@ -7,7 +7,9 @@ so that the event comes again (docs/adr/0005).
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -30,6 +32,7 @@ def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any
         MERGER_GROUP,
         broker=f"kafka://{settings.kafka_bootstrap}",
         store="memory://",
+        datadir=str(Path(tempfile.gettempdir(), "e2a-merger")),
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -1,5 +1,6 @@
 """e2a-produce: an EPUB in, an audiobook out. Options to objects to exit code; wired here and nowhere else."""
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -63,6 +64,7 @@ def produce(
     """
     settings = load(ProducerSettings)
     log.configure(settings.log_level, settings.log_format)
+    logging.getLogger("librdkafka").setLevel(logging.ERROR)  # what matters of it comes back as Retryable
     options = ingest.Options(
         engine=_known_engine(engine or settings.engine),
         language=language,

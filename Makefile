@@ -1,0 +1,66 @@
+# Everything starts here; `make help` lists it.
+BOOK ?=
+WORKERS ?= 2
+STORAGE ?= directory
+OUTPUT ?= audiobooks
+OPTIONS ?=
+
+PYTHON := .venv/bin/python
+SAMPLE := .e2a/sample.epub
+
+.DEFAULT_GOAL := help
+.PHONY: help audiobook setup test test-fast lint format docs bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+audiobook: programs $(PYTHON) $(SAMPLE)  ## Make an audiobook on this machine; BOOK=path.epub WORKERS=4 STORAGE=minio OUTPUT=folder OPTIONS="--speed 1.2"
+	@deploy/local/fetch-kafka >/dev/null
+	@$(PYTHON) deploy/local/audiobook.py "$(or $(BOOK),$(SAMPLE))" --workers $(WORKERS) --storage $(STORAGE) --output-dir "$(OUTPUT)" $(OPTIONS)
+
+setup: $(PYTHON)  ## Make the environment in .venv
+
+test: programs $(PYTHON)  ## Run all tests, against real servers
+	@deploy/local/fetch-kafka >/dev/null
+	@$(PYTHON) -m pytest
+
+test-fast: $(PYTHON)  ## Run the tests that need no server
+	@$(PYTHON) -m pytest tests/unit
+
+lint: $(PYTHON)  ## Check style, types and the import rules
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: $(PYTHON)  ## Format the code
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+docs: $(PYTHON)  ## Write the generated pages of docs/
+	@$(PYTHON) -c 'from e2a.settings import markdown_page; print(markdown_page(), end="")' > docs/settings.md
+
+bench: programs $(PYTHON)  ## Measure the overhead of the pipeline with the simulated engine
+	@deploy/local/fetch-kafka >/dev/null
+	@$(PYTHON) bench/overhead.py
+
+clean:  ## Remove the environment and what the local pipeline has stored
+	rm -rf .venv .e2a
+
+.PHONY: programs
+programs:
+	@deploy/local/install
+
+$(PYTHON): requirements-dev.txt pyproject.toml
+	@deploy/local/install
+	@echo "making .venv"
+	@rm -rf .venv
+	@python3 -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
+	@.venv/bin/uv pip install --quiet --python $(PYTHON) --requirement requirements-dev.txt
+	@.venv/bin/uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@touch $(PYTHON)
+
+$(SAMPLE): samples
+	@mkdir -p .e2a
+	@python3 samples/pack.py $@

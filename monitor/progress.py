@@ -1,0 +1,145 @@
+"""Books and workers as rows to show from the checkpoint's records, and numbers as people say them."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord, progress
+from e2a.checkpoint.records import Stage
+from e2a.plan import Frozen
+
+SILENT = 10.0
+"""Seconds without a heartbeat after which a worker counts as silent."""
+UNKNOWN = "-"
+
+
+class BookRow(Frozen):
+    """A book in the numbers that are shown. Seconds are audio seconds where not said otherwise."""
+
+    book_id: str
+    title: str
+    authors: str
+    stage: Stage
+    reason: str
+    fraction: float
+    """Share of its audio that is done, 0 to 1."""
+    chapters: int
+    chapters_done: int
+    chapters_failed: int
+    audio_seconds: float
+    speed: float | None
+    """Seconds of audio made in a second of wall time since the start; None before the first part is done."""
+    eta: float | None
+    """Seconds of wall time until the last part is done; None when unknown or nothing is left to do."""
+    age: float
+    """Seconds of wall time since something happened to it."""
+
+
+class WorkerRow(Frozen):
+    """A worker in what is shown of it."""
+
+    worker: str
+    engine: str
+    activity: str
+    book: str
+    """Title of the book in hand; empty when it waits or the book is not known."""
+    partitions: tuple[int, ...]
+    done: int
+    failed: int
+    real_time_factor: float | None
+    """Seconds of work for a second of audio; None before its first audio."""
+    age: float
+    """Seconds since its last heartbeat."""
+
+
+def book_row(book: BookRecord, parts: Iterable[PartRecord], now: float) -> BookRow:
+    """Return how far a book has got at `now`, Unix time in seconds; the speed of a finished one stays."""
+    records = tuple(parts)
+    numbers = progress(records)
+    synthesising = book.stage == "synthesising"
+    wall = (now if synthesising else book.last_update) - book.start_time
+    speed = numbers.seconds_done / wall if wall > 0 and numbers.seconds_done > 0 else None
+    left = sum(record.estimate for record in records if record.state == "pending")
+    return BookRow(
+        book_id=book.book_id,
+        title=book.title,
+        authors=", ".join(book.authors),
+        stage=book.stage,
+        reason=book.reason,
+        fraction=numbers.fraction,
+        chapters=numbers.chapters,
+        chapters_done=numbers.chapters_done,
+        chapters_failed=numbers.chapters_failed,
+        audio_seconds=numbers.seconds_done,
+        speed=speed,
+        eta=left / speed if synthesising and speed and left else None,
+        age=elapsed(book.last_update, now),
+    )
+
+
+def worker_row(worker: WorkerRecord, titles: Mapping[str, str], now: float) -> WorkerRow:
+    """Return what a worker does at `now`; `titles` holds the titles of books by id."""
+    age = elapsed(worker.last_seen, now)
+    return WorkerRow(
+        worker=worker.worker,
+        engine=worker.engine,
+        activity=f"silent for {ago(age)}" if age > SILENT else _work(worker),
+        book=titles.get(worker.book_id, ""),
+        partitions=worker.partitions,
+        done=worker.done,
+        failed=worker.failed,
+        real_time_factor=worker.work_seconds / worker.audio_seconds if worker.audio_seconds else None,
+        age=age,
+    )
+
+
+def by_interest(rows: Iterable[BookRow]) -> tuple[BookRow, ...]:
+    """Sort books, given first submitted first: running ones, then the last failed, then the last done."""
+    given = tuple(rows)
+    running = tuple(row for row in given if row.stage in {"synthesising", "assembling"})
+    failed = tuple(row for row in reversed(given) if row.stage == "failed")
+    return running + failed + tuple(row for row in reversed(given) if row.stage == "done")
+
+
+def elapsed(since: float, now: float) -> float:
+    """Return the seconds from `since` to `now`; 0 where another machine's clock is ahead of ours."""
+    return max(0.0, now - since)
+
+
+def percent(fraction: float) -> str:
+    """Return a share as `42 %`, rounded down: 100 % means all of it."""
+    return f"{math.floor(fraction * 100 + 1e-9)} %"
+
+
+def chapters(row: BookRow) -> str:
+    """Return the chapters of a book as `3 of 12 chapters, 1 failed`."""
+    failed = f", {row.chapters_failed} failed" if row.chapters_failed else ""
+    return f"{row.chapters_done} of {row.chapters} chapters{failed}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as `1:02:03` or `2:03`."""
+    if seconds is None:
+        return UNKNOWN
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(seconds: float) -> str:
+    """Return an age in its largest whole unit: `42 s`, `5 min`, `3 h`, `2 d`."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def times(factor: float | None) -> str:
+    """Return a speed as `12.5x`."""
+    return UNKNOWN if factor is None else f"{factor:.1f}x"
+
+
+def _work(worker: WorkerRecord) -> str:
+    if not worker.book_id:
+        return "waiting"
+    chapter = f"chapter {worker.chapter + 1}"
+    return f"{chapter}, sentence {worker.sentence} of {worker.sentences}" if worker.sentences else chapter

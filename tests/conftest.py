@@ -1,0 +1,44 @@
+"""Fixtures of all tests: one Kafka, one Redis and one MinIO a session, each started when first asked for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in os.environ:
+        if name.startswith("E2A_") and name != "E2A_CACHE":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.kafka(tmp_path_factory.mktemp("kafka")) as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.minio(tmp_path_factory.mktemp("minio")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def epubs() -> Path:
+    """Return the folder of real EPUBs beside the repository."""
+    folder = servers.ROOT.parent / "shared/epubs"
+    if not folder.is_dir():
+        (pytest.fail if servers.CI else pytest.skip)(f"no EPUBs at {folder}")
+    return folder

@@ -1,0 +1,172 @@
+"""One class of tests for the loop over jobs: in memory and on Kafka."""
+
+import threading
+from typing import Protocol
+
+import pytest
+from tests.unit.builders import a_job
+
+from e2a.bus import Handler, JobConsumer, KafkaPublisher
+from e2a.errors import Poison, Retryable
+from e2a.messages import ChapterJob, DeadLetter, Event, Message, PartDone, PartFailed, decode, encode
+from e2a.testing import MemoryBroker
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
+from tests.servers import wait_until
+from tests.topics import committed, empty_topics, read_topic, send_raw
+
+PARTITIONS = 2
+
+
+class Bus(Protocol):
+    """What the tests need of a bus."""
+
+    def send(self, partition: int, raw: bytes) -> None: ...
+
+    def consume(self, handle: Handler, records: int) -> None:
+        """Handle until that many records are committed, or no more can be."""
+
+    def read(self, topic: str) -> list[Message]: ...
+
+    def committed(self) -> list[int]: ...
+
+
+class OnMemory:
+    def __init__(self) -> None:
+        self._broker = MemoryBroker(PARTITIONS)
+
+    def send(self, partition: int, raw: bytes) -> None:
+        self._broker.send_raw(CHAPTERS, raw, partition)
+
+    def consume(self, handle: Handler, records: int) -> None:
+        while sum(self._broker.committed) < records and self._broker.step(handle, "worker"):
+            pass
+
+    def read(self, topic: str) -> list[Message]:
+        return self._broker.messages(topic)
+
+    def committed(self) -> list[int]:
+        return self._broker.committed
+
+
+class OnKafka:
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        empty_topics(bootstrap, PARTITIONS)
+
+    def send(self, partition: int, raw: bytes) -> None:
+        send_raw(self._bootstrap, CHAPTERS, [(partition, raw)])
+
+    def consume(self, handle: Handler, records: int) -> None:
+        consumer = JobConsumer(
+            bootstrap=self._bootstrap,
+            publisher=KafkaPublisher(self._bootstrap, patience=30),
+            handle=handle,
+            worker="worker",
+            session_timeout=6,
+            grace=0,
+        )
+        stop, crashed = threading.Event(), []
+
+        def run() -> None:
+            try:
+                consumer.run(stop)
+            except ZeroDivisionError as error:
+                crashed.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            wait_until(lambda: not thread.is_alive() or sum(self.committed()) >= records)
+        finally:
+            stop.set()
+            thread.join()
+        if crashed:
+            raise crashed[0]
+
+    def read(self, topic: str) -> list[Message]:
+        return [decode(raw) for raw in read_topic(self._bootstrap, topic)]
+
+    def committed(self) -> list[int]:
+        return committed(self._bootstrap, PARTITIONS)
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def bus(request: pytest.FixtureRequest) -> Bus:
+    return OnMemory() if request.param == "memory" else OnKafka(request.getfixturevalue("kafka"))
+
+
+def done(job: ChapterJob, _abandoned: threading.Event) -> Event:
+    return PartDone(
+        book_id=job.book_id,
+        part=job.part.index,
+        digest=job.part.digest,
+        worker="worker",
+        audio_seconds=1.0,
+        audio_bytes=1,
+    )
+
+
+class TestBus:
+    def test_turns_jobs_into_events(self, bus: Bus) -> None:
+        """Every job of every partition becomes one event, and all offsets are committed."""
+        for index in range(6):
+            bus.send(index % PARTITIONS, encode(a_job(index=index)))
+        bus.consume(done, records=6)
+        assert sorted(event.part for event in bus.read(EVENTS) if isinstance(event, PartDone)) == list(range(6))
+        assert bus.committed() == [3, 3]
+        assert bus.read(DEAD_LETTERS) == []
+
+    def test_dead_letters_what_cannot_be_read_and_goes_on(self, bus: Bus) -> None:
+        """A record that is no job is kept with the reason; the job behind it is done."""
+        bus.send(0, b"\xffnot json")
+        bus.send(0, encode(a_job(index=1)))
+        bus.consume(done, records=2)
+        letters = bus.read(DEAD_LETTERS)
+        assert [type(letter) for letter in letters] == [DeadLetter]
+        assert isinstance(letters[0], DeadLetter)
+        assert letters[0].source == f"{CHAPTERS}/0/0"
+        assert "not json" in letters[0].payload
+        assert [event.type for event in bus.read(EVENTS)] == ["PartDone"]
+
+    def test_dead_letters_poison_and_says_so(self, bus: Bus) -> None:
+        """A job that can never work is dead-lettered, and its book hears of it."""
+
+        def refuse(_job: ChapterJob, _abandoned: threading.Event) -> None:
+            raise Poison("no such voice")
+
+        bus.send(1, encode(a_job(index=4)))
+        bus.consume(refuse, records=1)
+        (event,) = bus.read(EVENTS)
+        assert isinstance(event, PartFailed)
+        assert (event.part, event.reason, event.retryable) == (4, "no such voice", False)
+        (letter,) = bus.read(DEAD_LETTERS)
+        assert isinstance(letter, DeadLetter)
+        assert letter.book_id == event.book_id
+        assert letter.reason == "no such voice"
+
+    def test_reports_what_may_work_later(self, bus: Bus) -> None:
+        """A job that failed for now is no dead letter; its book hears that it may be tried again."""
+
+        def fail(_job: ChapterJob, _abandoned: threading.Event) -> None:
+            raise Retryable("storage is away")
+
+        bus.send(0, encode(a_job(index=2)))
+        bus.consume(fail, records=1)
+        (event,) = bus.read(EVENTS)
+        assert isinstance(event, PartFailed)
+        assert event.retryable
+        assert bus.read(DEAD_LETTERS) == []
+
+    def test_keeps_the_job_when_the_handler_crashes(self, bus: Bus) -> None:
+        """A bug is raised, nothing is published or committed, and the next worker gets the job."""
+
+        def crash(_job: ChapterJob, _abandoned: threading.Event) -> None:
+            raise ZeroDivisionError
+
+        bus.send(0, encode(a_job(index=0)))
+        with pytest.raises(ZeroDivisionError):
+            bus.consume(crash, records=1)
+        assert bus.committed() == [0, 0]
+        assert bus.read(EVENTS) == []
+        bus.consume(done, records=1)
+        assert [event.type for event in bus.read(EVENTS)] == ["PartDone"]

@@ -1,0 +1,180 @@
+"""One class of tests for every checkpoint: memory and Redis."""
+
+import threading
+
+import pytest
+import redis as redis_py
+
+from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, RedisCheckpoint, WorkerRecord
+from e2a.errors import Retryable
+from e2a.testing import Clock, MemoryCheckpoint
+
+
+@pytest.fixture(params=["memory", "redis"])
+def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
+    if request.param == "memory":
+        return MemoryCheckpoint(Clock())
+    url = request.getfixturevalue("redis")
+    redis_py.Redis.from_url(url).flushall()
+    return RedisCheckpoint(url)
+
+
+def book(book_id: str = "b1", start_time: float = 1.0) -> BookRecord:
+    return BookRecord(
+        book_id=book_id,
+        title="A Book",
+        authors=("A. Author",),
+        engine="simulated",
+        chapter_titles=("One", "Two"),
+        start_time=start_time,
+        last_update=start_time,
+    )
+
+
+PARTS = {
+    0: PartRecord(chapter=0, estimate=1.0, state="done", audio_seconds=1.5),
+    1: PartRecord(chapter=0, estimate=2.0),
+    10: PartRecord(chapter=1, estimate=3.0),
+}
+
+
+def done(record: PartRecord) -> PartRecord:
+    return record.model_copy(update={"state": "done"})
+
+
+def failed(record: PartRecord) -> PartRecord:
+    return record.model_copy(update={"state": "failed"})
+
+
+class TestCheckpoint:
+    def test_knows_nothing_at_first(self, checkpoint: Checkpoint) -> None:
+        """An empty checkpoint has no books, parts or workers."""
+        checkpoint.check()
+        assert checkpoint.books() == []
+        assert checkpoint.book("b1") is None
+        assert checkpoint.parts("b1") == {}
+        assert checkpoint.pending("b1") == 0
+        assert checkpoint.workers() == []
+
+    def test_seeds_a_book(self, checkpoint: Checkpoint) -> None:
+        """A seeded book comes back whole, its parts in the order of the book."""
+        checkpoint.seed(book(), PARTS)
+        assert checkpoint.book("b1") == book()
+        assert list(checkpoint.parts("b1").items()) == list(PARTS.items())
+        assert checkpoint.pending("b1") == 2
+
+    def test_seeding_again_forgets(self, checkpoint: Checkpoint) -> None:
+        """A second seed replaces all that was known of the book's parts."""
+        checkpoint.seed(book(), PARTS)
+        checkpoint.seed(book(), {0: PARTS[0]})
+        assert list(checkpoint.parts("b1")) == [0]
+        assert checkpoint.pending("b1") == 0
+
+    def test_lists_books_in_order_of_submission(self, checkpoint: Checkpoint) -> None:
+        """The first submitted book is the first listed."""
+        checkpoint.seed(book("late", 2.0), PARTS)
+        checkpoint.seed(book("early", 1.0), PARTS)
+        assert checkpoint.books() == ["early", "late"]
+
+    @pytest.mark.parametrize("change", [done, failed])
+    def test_counts_pending_parts(self, checkpoint: Checkpoint, change: object) -> None:
+        """A part that is done or failed is not pending, however often it is changed, and may become so again."""
+        checkpoint.seed(book(), PARTS)
+        for _ in range(2):
+            checkpoint.update_part("b1", 10, change)  # type: ignore[arg-type]
+        assert checkpoint.pending("b1") == 1
+        checkpoint.update_part("b1", 10, lambda record: record.model_copy(update={"state": "pending"}))
+        assert checkpoint.pending("b1") == 2
+
+    def test_updates_a_book(self, checkpoint: Checkpoint) -> None:
+        """A change of a book's record is kept and returned."""
+        checkpoint.seed(book(), PARTS)
+        changed = checkpoint.update_book("b1", lambda record: record.model_copy(update={"stage": "done"}))
+        assert changed.stage == "done"
+        assert checkpoint.book("b1") == changed
+
+    def test_refuses_to_update_what_it_does_not_know(self, checkpoint: Checkpoint) -> None:
+        """Unknown books and parts are a KeyError, and are not made up."""
+        with pytest.raises(KeyError):
+            checkpoint.update_book("b1", lambda record: record)
+        checkpoint.seed(book(), PARTS)
+        with pytest.raises(KeyError):
+            checkpoint.update_part("b1", 99, done)
+        assert 99 not in checkpoint.parts("b1")
+
+    def test_loses_no_update(self, checkpoint: Checkpoint) -> None:
+        """Changes by many threads at once all count."""
+        checkpoint.seed(book(), PARTS)
+
+        def add() -> None:
+            for _ in range(20):
+                checkpoint.update_part(
+                    "b1", 1, lambda record: record.model_copy(update={"audio_bytes": record.audio_bytes + 1})
+                )
+
+        threads = [threading.Thread(target=add) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert checkpoint.parts("b1")[1].audio_bytes == 80
+
+    def test_gives_a_lease_to_one(self, checkpoint: Checkpoint) -> None:
+        """A lease that is held is refused to others until it is released."""
+        assert checkpoint.claim("part/x", "anna", ttl=60) == 1
+        assert checkpoint.claim("part/x", "bert", ttl=60) == 0
+        checkpoint.release("part/x", "bert")
+        assert checkpoint.claim("part/x", "bert", ttl=60) == 0
+        checkpoint.release("part/x", "anna")
+        assert checkpoint.claim("part/x", "bert", ttl=60) == 1
+
+    def test_counts_holders_that_died(self, checkpoint: Checkpoint) -> None:
+        """A holder that claims again has died in between; a release forgets it."""
+        assert checkpoint.claim("part/x", "anna", ttl=60) == 1
+        assert checkpoint.claim("part/x", "anna", ttl=60) == 2
+        checkpoint.release("part/x", "anna")
+        assert checkpoint.claim("part/x", "anna", ttl=60) == 1
+
+    def test_renews_for_the_holder_only(self, checkpoint: Checkpoint) -> None:
+        """Only who holds a lease can renew it."""
+        checkpoint.claim("part/x", "anna", ttl=60)
+        assert checkpoint.renew("part/x", "anna", ttl=60)
+        assert not checkpoint.renew("part/x", "bert", ttl=60)
+        assert not checkpoint.renew("part/y", "anna", ttl=60)
+
+    def test_lists_workers_until_they_sign_off(self, checkpoint: Checkpoint) -> None:
+        """The last heartbeat of each worker is listed, by name."""
+        anna = WorkerRecord(worker="anna", engine="simulated", started=1.0, last_seen=2.0)
+        bert = WorkerRecord(worker="bert", engine="simulated", started=1.0, last_seen=2.0, book_id="b1", chapter=3)
+        for record in (bert, anna, anna.model_copy(update={"last_seen": 3.0})):
+            checkpoint.heartbeat(record)
+        assert checkpoint.workers() == [anna.model_copy(update={"last_seen": 3.0}), bert]
+        checkpoint.sign_off("anna")
+        assert checkpoint.workers() == [bert]
+
+
+def test_memory_lease_of_a_dead_holder_runs_out() -> None:
+    """A lease that nobody renews is free after its lifetime, and the attempt is counted."""
+    clock = Clock()
+    checkpoint = MemoryCheckpoint(clock)
+    checkpoint.claim("part/x", "anna", ttl=6)
+    clock.now = 7
+    assert checkpoint.claim("part/x", "bert", ttl=6) == 2
+    assert not checkpoint.renew("part/x", "anna", ttl=6)
+
+
+def test_redis_lease_runs_out_by_itself(redis: str) -> None:
+    """Redis itself ends a lease: the key has the lifetime that was asked for."""
+    checkpoint, client = RedisCheckpoint(redis), redis_py.Redis.from_url(redis)
+    client.flushall()
+    checkpoint.claim("part/x", "anna", ttl=6)
+    assert 0 < client.pttl("e2a:lease:part/x") <= 6000
+    client.delete("e2a:lease:part/x")
+    assert checkpoint.claim("part/x", "bert", ttl=6) == 2
+
+
+def test_redis_that_is_away_is_named_without_its_password() -> None:
+    """A Redis that does not answer is a Retryable with its address, the password kept out of it."""
+    with pytest.raises(Retryable, match="Redis 127.0.0.1:1/0: ") as caught:
+        RedisCheckpoint("redis://:hunter2@127.0.0.1:1/0").check()
+    assert "hunter2" not in str(caught.value)

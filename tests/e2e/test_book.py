@@ -1,0 +1,168 @@
+"""A book through all real processes: whoever makes it, and whatever dies meanwhile, it is the same file."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2a.checkpoint import WorkerRecord
+from tests.epubs import made_epub
+from tests.servers import ROOT, require, wait_until
+from tests.stack import Stack, stack
+
+CHAPTERS = 8
+RTF = 0.02
+"""The simulated engine works this long a second of audio: about a second a chapter."""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require("ffmpeg")
+    return made_epub(tmp_path_factory.mktemp("book") / "book.epub", chapters=CHAPTERS, characters=800)
+
+
+@pytest.fixture(scope="module")
+def expected(book: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the book as sequential mode makes it, without any server."""
+    folder = tmp_path_factory.mktemp("sequential")
+    alone = Stack(folder, "127.0.0.1:1", "redis://127.0.0.1:1/0")
+    result = alone.produce(book, "--sequential", "--output-dir", folder)
+    assert result.returncode == 0, result.stderr
+    return (folder / "book.m4b").read_bytes()
+
+
+def speaking(running: Stack) -> Iterator[WorkerRecord]:
+    """Yield the workers that are in the middle of a part."""
+    return (worker for worker in running.checkpoint.workers() if worker.book_id and worker.sentence > 0)
+
+
+def parts_done(running: Stack) -> int:
+    """Return how many parts of all books are done."""
+    checkpoint = running.checkpoint
+    return sum(
+        record.state == "done" for book_id in checkpoint.books() for record in checkpoint.parts(book_id).values()
+    )
+
+
+def produce_in_background(running: Stack, book: Path) -> "subprocess.Popen[bytes]":
+    """Start e2a-produce and return while it follows the book."""
+    return running.start("e2a-produce", str(book), "--output-dir", str(running.folder))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_any_number_of_workers_makes_the_same_file(
+    workers: int, book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path
+) -> None:
+    """Distributed over one, two and four workers, the book equals the sequential one byte for byte."""
+    with stack(tmp_path, kafka, redis, workers=workers, partitions=4) as running:
+        result = running.produce(book, "--output-dir", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_a_killed_worker_loses_nothing(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+    """kill -9 of a worker in the middle of a part: another one makes it, and the book is the same."""
+    with stack(tmp_path, kafka, redis, workers=2, partitions=2, SIMULATED_RTF=RTF * 2.5) as running:
+        producing = produce_in_background(running, book)
+        wait_until(lambda: parts_done(running) >= 2)
+        wait_until(lambda: any(worker.worker == "w0" for worker in speaking(running)))
+        running.processes[1].send_signal(signal.SIGKILL)
+        assert producing.wait(120) == 0
+        makers = {record.worker for record in running.checkpoint.parts(running.checkpoint.books()[0]).values()}
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+    assert makers == {"w0", "w1"}
+
+
+def test_a_killed_merger_loses_nothing(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+    """kill -9 of the merger, and a new one: the book is the same."""
+    with stack(tmp_path, kafka, redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running:
+        producing = produce_in_background(running, book)
+        wait_until(lambda: parts_done(running) >= 2)
+        running.processes[0].send_signal(signal.SIGKILL)
+        running.start("e2a-merge")
+        assert producing.wait(120) == 0
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_an_emptied_redis_is_filled_again(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+    """When Redis forgets everything in the middle, the merger reads it again from storage."""
+    with stack(tmp_path, kafka, redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running:
+        producing = produce_in_background(running, book)
+        wait_until(lambda: parts_done(running) >= 2)
+        running.forget()
+        assert producing.wait(120) == 0
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_object_storage_holds_the_same_book(
+    book: Path, expected: bytes, kafka: str, redis: str, minio: str, tmp_path: Path
+) -> None:
+    """With MinIO instead of a directory, and a detached submission, the book is the same."""
+    settings = {"STORAGE": "s3://e2e", "S3_ENDPOINT": minio}
+    with stack(tmp_path, kafka, redis, workers=2, partitions=2, **settings) as running:
+        detached = running.produce(book, "--detach")
+        assert detached.returncode == 0, detached.stderr
+        assert "run the same command again" in detached.stdout
+        followed = running.produce(book, "--output-dir", tmp_path)
+    assert followed.returncode == 0, followed.stderr
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_the_same_command_again_just_fetches(
+    book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path
+) -> None:
+    """A finished book is fetched from storage although no server is left."""
+    with stack(tmp_path, kafka, redis, workers=1, partitions=1) as running:
+        assert running.produce(book, "--output-dir", tmp_path).returncode == 0
+    (tmp_path / "book.m4b").unlink()
+    again = running.produce(
+        book, "--output-dir", tmp_path, KAFKA_BOOTSTRAP="127.0.0.1:1", REDIS_URL="redis://127.0.0.1:1/0", PATIENCE=1
+    )
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_a_book_that_cannot_be_spoken_fails_with_the_reason_and_can_be_repaired(
+    book: Path, kafka: str, redis: str, tmp_path: Path
+) -> None:
+    """A book for an engine that no worker has ends failed, exit code 2; with the right worker it is made."""
+    with stack(tmp_path, kafka, redis, workers=1, partitions=1) as running:
+        refused = running.produce(book, "--engine", "espeak", "--output-dir", tmp_path)
+        assert refused.returncode == 2
+        assert "start workers with E2A_ENGINE=espeak" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+        assert not (tmp_path / "book.m4b").exists()
+        require("espeak-ng")
+        running.processes[1].terminate()
+        running.processes[1].wait(40)
+        running.start("e2a-synth", ENGINE="espeak")
+        repaired = running.produce(book, "--engine", "espeak", "--output-dir", tmp_path)
+    assert repaired.returncode == 0, repaired.stderr
+
+
+def test_the_sample_book_is_whole(tmp_path: Path) -> None:
+    """`make audiobook` as users run it: chapters, tags and cover are those of the EPUB, and nothing keeps running."""
+    require("ffprobe")
+    result = subprocess.run(
+        ["make", "--no-print-directory", "audiobook", f"OUTPUT={tmp_path}", f"OPTIONS=--data {tmp_path / 'data'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    probe = subprocess.run(
+        [*["ffprobe", "-v", "error", "-of", "json", "-show_chapters", "-show_format", "-show_streams"], tmp_path / "sample.m4b"],
+        capture_output=True,
+        check=True,
+    )
+    found = json.loads(probe.stdout)
+    assert len(found["chapters"]) == 5
+    assert found["format"]["tags"]["artist"] == "The e2a project"
+    assert [stream["codec_name"] for stream in found["streams"] if stream["disposition"]["attached_pic"]]
+    assert found["chapters"][-1]["end_time"] == found["format"]["duration"]
+    left = subprocess.run(["pgrep", "-f", str(tmp_path / "data")], capture_output=True, text=True, check=False)
+    assert left.stdout == ""

@@ -1,0 +1,187 @@
+"""The loop on a real Kafka: rebalances, hand-backs, stops."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.unit.builders import a_job
+
+from e2a.bus import Admin, JobConsumer, KafkaPublisher
+from e2a.errors import Retryable
+from e2a.messages import ChapterJob, PartDone, decode, encode
+from e2a.topics import CHAPTERS, EVENTS, topics
+from tests.servers import wait_until
+from tests.topics import committed, empty_topics, read_topic, send_raw
+
+PARTITIONS = 2
+
+
+class Hands:
+    """A handler that finishes a job when the test says so, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.go = threading.Event()
+        self._finished = threading.Condition()
+        self._may_finish: set[int] = set()
+
+    def finish(self, *parts: int) -> None:
+        """Let jobs finish."""
+        with self._finished:
+            self._may_finish |= set(parts)
+            self._finished.notify_all()
+
+    def handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
+        self.begun.append(job.part.index)
+        with self._finished:
+            while job.part.index not in self._may_finish:
+                if abandoned.is_set():
+                    return None
+                self._finished.wait(0.05)
+        return PartDone(
+            book_id=job.book_id,
+            part=job.part.index,
+            digest=job.part.digest,
+            worker="hands",
+            audio_seconds=1.0,
+            audio_bytes=1,
+        )
+
+
+@contextmanager
+def consuming(bootstrap: str, handle: Callable[..., PartDone | None], grace: float = 0.0) -> Iterator[JobConsumer]:
+    """Run a consumer in a thread until the block ends."""
+    consumer = JobConsumer(
+        bootstrap=bootstrap,
+        publisher=KafkaPublisher(bootstrap, patience=30),
+        handle=handle,
+        worker="hands",
+        session_timeout=6,
+        grace=grace,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=consumer.run, args=(stop,))
+    thread.start()
+    try:
+        yield consumer
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def bootstrap(kafka: str) -> str:
+    empty_topics(kafka, PARTITIONS)
+    return kafka
+
+
+def send(bootstrap: str, *jobs: tuple[int, int]) -> None:
+    """Publish jobs, each given as (partition, part)."""
+    send_raw(bootstrap, CHAPTERS, [(partition, encode(a_job(index=part))) for partition, part in jobs])
+
+
+def events(bootstrap: str) -> list[int]:
+    """Return the parts of which there are events, sorted."""
+    return sorted(decode(raw).part for raw in read_topic(bootstrap, EVENTS))  # type: ignore[union-attr]
+
+
+def test_two_jobs_are_in_hand_and_no_third(bootstrap: str) -> None:
+    """While two jobs are worked on the rest waits on the topic; the next is fetched when one is done."""
+    hands = Hands()
+    send(bootstrap, (0, 0), (0, 1), (0, 2), (0, 3))
+    with consuming(bootstrap, hands.handle):
+        wait_until(lambda: hands.begun == [0, 1])
+        hands.finish(0)
+        wait_until(lambda: hands.begun == [0, 1, 2])
+        hands.finish(1, 2, 3)
+        wait_until(lambda: committed(bootstrap, PARTITIONS) == [4, 0])
+    assert events(bootstrap) == [0, 1, 2, 3]
+
+
+def test_a_later_job_is_not_committed_before_an_earlier_one(bootstrap: str) -> None:
+    """A job that finishes first waits for its predecessor: a commit never passes unfinished work."""
+    hands = Hands()
+    send(bootstrap, (0, 0), (0, 1))
+    with consuming(bootstrap, hands.handle):
+        wait_until(lambda: hands.begun == [0, 1])
+        hands.finish(1)
+    assert committed(bootstrap, PARTITIONS) == [0, 0]
+    assert events(bootstrap) == []
+
+
+def test_stop_finishes_the_job_in_hand_within_the_grace(bootstrap: str) -> None:
+    """A stopping worker commits the first job in hand when it ends in time, and gives back the second."""
+    hands = Hands()
+    send(bootstrap, (0, 0), (0, 1))
+    with consuming(bootstrap, hands.handle, grace=30):
+        wait_until(lambda: hands.begun == [0, 1])
+        threading.Timer(0.5, hands.finish, (0,)).start()
+    assert committed(bootstrap, PARTITIONS) == [1, 0]
+    assert events(bootstrap) == [0]
+
+
+def test_what_was_given_back_is_done_by_the_next(bootstrap: str) -> None:
+    """A job that a stopping worker gave back is not lost."""
+    slow, quick = Hands(), Hands()
+    send(bootstrap, (0, 0), (1, 1))
+    with consuming(bootstrap, slow.handle):
+        wait_until(lambda: sorted(slow.begun) == [0, 1])
+    quick.finish(0, 1)
+    with consuming(bootstrap, quick.handle):
+        wait_until(lambda: committed(bootstrap, PARTITIONS) == [1, 1])
+    assert events(bootstrap) == [0, 1]
+
+
+def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str) -> None:
+    """When a partition moves, its job in hand is finished, committed, and not given to the joiner."""
+    owner, joiner = Hands(), Hands()
+    send(bootstrap, (0, 0), (1, 1))
+    with consuming(bootstrap, owner.handle) as first:
+        wait_until(lambda: sorted(owner.begun) == [0, 1])
+        with consuming(bootstrap, joiner.handle) as second:
+            threading.Timer(1.0, owner.finish, (0, 1)).start()
+            wait_until(lambda: len(first.partitions) == len(second.partitions) == 1)
+            wait_until(lambda: committed(bootstrap, PARTITIONS) == [1, 1])
+    assert joiner.begun == []
+    assert events(bootstrap) == [0, 1]
+
+
+def test_new_partitions_reach_a_running_worker(bootstrap: str) -> None:
+    """Partitions added later are owned, and their jobs are done, without a restart."""
+    hands = Hands()
+    hands.finish(7)
+    with consuming(bootstrap, hands.handle) as consumer:
+        wait_until(lambda: consumer.partitions == (0, 1))
+        Admin(bootstrap, patience=30).ensure_topics(topics(3))
+        send(bootstrap, (2, 7))
+        wait_until(lambda: committed(bootstrap, 3) == [0, 0, 1])
+    assert events(bootstrap) == [7]
+
+
+def test_topics_may_be_ensured_by_many_at_once(kafka: str) -> None:
+    """Services that start together do not get into each other's way."""
+    empty_topics(kafka, PARTITIONS)
+    problems = []
+
+    def ensure() -> None:
+        try:
+            Admin(kafka, patience=30).ensure_topics(topics(5))
+        except Retryable as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=ensure) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert Admin(kafka, patience=30).partitions()[CHAPTERS] == 5
+
+
+def test_kafka_that_is_away_is_named() -> None:
+    """A broker that does not answer is a Retryable with its address."""
+    with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: "):
+        Admin("127.0.0.1:1", patience=0.5).partitions()
+    with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: 1 messages not acknowledged"):
+        KafkaPublisher("127.0.0.1:1", patience=0.5).send(EVENTS, [a_job(index=0)])

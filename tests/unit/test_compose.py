@@ -1,0 +1,142 @@
+"""What must be true of the compose file, whoever edits it."""
+
+import re
+
+import pytest
+
+from e2a.settings import MergerSettings, MonitorSettings, ProducerSettings, SynthSettings
+from tests import compose
+
+SERVERS = ("kafka", "redis", "minio")
+SERVICES = ("synth_consumer", "merger", "monitor")
+ONE_SHOTS = ("init", "minio_volume", "produce")
+
+
+@pytest.fixture
+def model():
+    return compose.model()
+
+
+def names(entries):
+    """Return the names that a service's volumes or secrets refer to."""
+    return {entry["source"] for entry in entries if entry.get("type", "volume") == "volume"}
+
+
+def test_every_service_is_known(model):
+    """A service added to the compose file is added to these tests."""
+    assert set(model["services"]) == {*SERVERS, *SERVICES, *ONE_SHOTS}
+
+
+@pytest.mark.parametrize("name", [*SERVERS, *SERVICES])
+def test_a_service_that_stays_is_watched(model, name):
+    """Every long-running service has a health check, a restart policy and a memory limit."""
+    service = model["services"][name]
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert service["restart"] == "unless-stopped"
+    assert service["mem_limit"]
+
+
+@pytest.mark.parametrize("name", ONE_SHOTS)
+def test_a_one_shot_is_not_restarted(model, name):
+    """A service that ends is not started again."""
+    assert model["services"][name]["restart"] == "no"
+
+
+@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, "init", "produce"])
+def test_nothing_runs_as_root(model, name):
+    """Every service runs as a user that is not root; the one-shot that gives MinIO its volume is the exception."""
+    assert model["services"][name]["user"].split(":")[0] not in {"", "0", "root"}
+
+
+def test_the_root_one_shot_can_only_change_owners(model):
+    """The only service that runs as root holds one capability and no network."""
+    service = model["services"]["minio_volume"]
+    assert service["cap_add"] == ["CHOWN"]
+    assert service["network_mode"] == "none"
+
+
+@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, *ONE_SHOTS])
+def test_every_service_is_confined(model, name):
+    """Every service drops all capabilities, gains none later, and rotates its log."""
+    service = model["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"]["max-size"]
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "init", "produce", "redis", "minio"])
+def test_the_root_file_system_is_read_only(model, name):
+    """Only Kafka, whose image writes its configuration at start, may write outside its volumes."""
+    assert model["services"][name]["read_only"] is True
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "init", "produce"])
+def test_python_is_not_the_first_process(model, name):
+    """Every Python service runs under an init process: as PID 1 it would ignore SIGTERM."""
+    assert model["services"][name]["init"] is True
+
+
+def test_ports_are_published_to_this_machine_only(model):
+    """No port is published on an address that other machines reach."""
+    ports = [port for service in model["services"].values() for port in service.get("ports", [])]
+    assert {port.get("host_ip") for port in ports} == {"127.0.0.1"}
+
+
+def test_synth_consumers_can_be_scaled(model):
+    """A synth_consumer has neither a name nor a published port, which two could not share."""
+    service = model["services"]["synth_consumer"]
+    assert "container_name" not in service
+    assert "ports" not in service
+
+
+def test_a_worker_has_time_to_hand_back(model):
+    """Docker waits longer for a synth_consumer than a synth_consumer waits for its part."""
+    seconds = int(model["services"]["synth_consumer"]["stop_grace_period"].removesuffix("s"))
+    assert seconds > SynthSettings.model_fields["grace"].default
+
+
+def test_the_secret_key_has_no_default(model):
+    """The secret key is a required file, and no service gets it, or any password, as a variable."""
+    assert re.fullmatch(r".*\$\{E2A_S3_SECRET_KEY_FILE:\?[^}]+\}", model["secrets"]["e2a_s3_secret_key"]["file"])
+    given = [name for service in model["services"].values() for name in service.get("environment", {})]
+    assert not [name for name in given if re.search("SECRET|PASSWORD", name) and not name.endswith("_FILE")]
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "init", "produce", "minio"])
+def test_those_who_use_storage_get_the_secret_key(model, name):
+    """Every user of object storage, and the server, has the secret mounted."""
+    assert "e2a_s3_secret_key" in names(model["services"][name]["secrets"])
+
+
+def test_references_exist(model):
+    """Every service, volume and secret that is named is declared."""
+    services = model["services"].values()
+    assert {name for service in services for name in service.get("depends_on", {})} <= set(model["services"])
+    assert {n for service in services for n in names(service.get("volumes", []))} == set(model["volumes"])
+    assert {n for service in services for n in names(service.get("secrets", []))} == set(model["secrets"])
+
+
+def test_conditions_can_be_met(model):
+    """Who waits for health waits for a service that is checked; who waits for an end, for one that ends."""
+    for service in model["services"].values():
+        for name, need in service.get("depends_on", {}).items():
+            expected = "service_completed_successfully" if name in ONE_SHOTS else "service_healthy"
+            assert need["condition"] == expected
+
+
+def test_every_image_is_built_once(model):
+    """Services that share an image do not build it twice, and every image of ours is built."""
+    built = [service["image"] for service in model["services"].values() if "build" in service]
+    ours = {service["image"] for service in model["services"].values() if service["image"].startswith("e2a-")}
+    assert sorted(built) == sorted(ours)
+
+
+def test_variables_are_settings(model):
+    """Every E2A_* variable given to a service is a setting of e2a."""
+    known = {
+        f"E2A_{name.upper()}"
+        for settings in (SynthSettings, MergerSettings, MonitorSettings, ProducerSettings)
+        for name in settings.model_fields
+    }
+    given = {name for service in model["services"].values() for name in service.get("environment", {})}
+    assert {name for name in given if name.startswith("E2A_")} <= known

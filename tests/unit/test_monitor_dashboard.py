@@ -1,0 +1,244 @@
+"""The page as a viewer sees it, run by Streamlit's own test runner, and the command that serves it."""
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import monitor.__main__ as command
+from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
+from e2a.errors import ExitCode, Retryable, UserError
+from e2a.testing import Clock, MemoryCheckpoint
+from monitor import dashboard
+from monitor.feed import Feed
+
+BOOK = BookRecord(
+    book_id="b",
+    title="Emma",
+    authors=("Jane Austen",),
+    engine="espeak",
+    chapter_titles=("I", "II"),
+    start_time=900.0,
+    last_update=990.0,
+)
+PARTS = {
+    0: PartRecord(chapter=0, estimate=90.0, state="done", audio_seconds=100.0),
+    1: PartRecord(chapter=1, estimate=300.0),
+}
+WORKER = WorkerRecord(
+    worker="gpu-0",
+    engine="espeak",
+    started=900.0,
+    last_seen=999.0,
+    partitions=(0, 3),
+    book_id="b",
+    chapter=1,
+    sentence=12,
+    sentences=40,
+    audio_seconds=100.0,
+    work_seconds=25.0,
+)
+
+
+class Source(MemoryCheckpoint):
+    """A checkpoint that goes away when told to."""
+
+    away = ""
+
+    def workers(self) -> list[WorkerRecord]:
+        if self.away:
+            raise Retryable(self.away)
+        return super().workers()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    clock = Clock()
+    clock.now = 1000.0
+    return clock
+
+
+@pytest.fixture
+def source(clock: Clock) -> Source:
+    return Source(clock)
+
+
+@pytest.fixture
+def page(source: Source, clock: Clock) -> AppTest:
+    return AppTest.from_function(
+        script, kwargs={"feed": Feed(source, clock, keep=1.0), "clock": clock}, default_timeout=30
+    )
+
+
+def script(feed, clock):
+    from monitor.dashboard import render  # noqa: PLC0415 - Streamlit runs the source of this function alone
+
+    render(feed, 2.0, clock)
+
+
+def texts(page: AppTest) -> str:
+    """Return all that the page says outside tables."""
+    assert not page.exception, page.exception
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
+    return "\n".join(element.value for elements in kinds for element in elements)
+
+
+def progress_bars(page: AppTest) -> list[tuple[int, str]]:
+    return [(bar.proto.value, bar.proto.text) for bar in page.get("progress")]
+
+
+def test_empty_page_says_what_to_do(page: AppTest) -> None:
+    """Without books and workers the page names the commands that make some."""
+    said = texts(page.run())
+    assert "e2a-produce book.epub" in said
+    assert "e2a-synth" in said
+    assert not page.dataframe
+
+
+def test_running_book_is_a_card(page: AppTest, source: Source) -> None:
+    """A running book shows its title, stage, progress bar, chapters, speed and ETA."""
+    source.seed(BOOK, PARTS)
+    said = texts(page.run())
+    assert "**Emma**" in said
+    assert "Jane Austen" in said
+    assert "synthesising" in said
+    assert progress_bars(page) == [(25, "25 % · 1 of 2 chapters")]
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics == {"audio so far": "1:40", "speed": "1.0x", "ready in": "5:00", "last news": "10 s ago"}
+    assert "Read 0 s ago" in said
+
+
+def test_failed_book_says_why(page: AppTest, source: Source) -> None:
+    """A failed book shows its reason as an error, letter for letter."""
+    source.seed(BOOK.model_copy(update={"stage": "failed", "reason": "part 2: no *voice* [xx]"}), PARTS)
+    page.run()
+    assert [error.value for error in page.error] == [r"part 2\: no \*voice\* \[xx\]"]
+
+
+def test_titles_are_not_markdown(page: AppTest, source: Source) -> None:
+    """A title from a book cannot put links, images, HTML or line breaks into the page."""
+    source.seed(BOOK.model_copy(update={"title": "![x](http://y) <b>\n# :red[z]"}), PARTS)
+    assert r"**\!\[x\]\(http\://y\) \<b\> \# \:red\[z\]**" in texts(page.run())
+
+
+def test_finished_books_are_a_table(page: AppTest, source: Source) -> None:
+    """Finished books are lines of a table and need no card."""
+    source.seed(BOOK.model_copy(update={"stage": "done"}), {0: PARTS[0]})
+    table = page.run().dataframe[0].value
+    assert table[["title", "stage", "progress", "chapters", "audio", "speed"]].to_numpy().tolist() == [
+        ["Emma", "done", 1.0, "1 of 1 chapters", "1:40", "1.1x"]
+    ]
+    assert progress_bars(page) == []
+
+
+def test_many_books_do_not_make_a_long_page(page: AppTest, source: Source) -> None:
+    """Beyond the first cards running books are lines of the table, and none is lost."""
+    for number in range(dashboard.CARDS + 3):
+        source.seed(BOOK.model_copy(update={"book_id": str(number), "start_time": 900.0 + number}), PARTS)
+    page.run()
+    assert len(progress_bars(page)) == dashboard.CARDS
+    assert len(page.dataframe[0].value) == 3
+
+
+def test_workers_are_a_table(page: AppTest, source: Source) -> None:
+    """A worker's line says what it does, for which book, and how fast."""
+    source.seed(BOOK, PARTS)
+    source.heartbeat(WORKER)
+    (line,) = page.run().dataframe[0].value.to_dict("records")
+    assert line == {
+        "worker": "gpu-0",
+        "engine": "espeak",
+        "does": "chapter 2, sentence 12 of 40",
+        "book": "Emma",
+        "done": 0,
+        "failed": 0,
+        "partitions": "0, 3",
+        "real-time factor": 0.25,
+        "last seen": "1 s ago",
+    }
+
+
+def test_source_away_keeps_the_last_rows(page: AppTest, source: Source, clock: Clock) -> None:
+    """When the source goes away the page names it, and shows what was known, as it was then, and its age."""
+    source.seed(BOOK, PARTS)
+    source.heartbeat(WORKER)
+    page.run()
+    source.away = "Redis redis://r:6379: refused"
+    clock.now += 42
+    said = texts(page.run())
+    (warning,) = page.warning
+    assert warning.value.startswith(r"Redis redis\://r\:6379\: refused")
+    assert "what was known 42 s ago" in warning.value
+    assert "Read 42 s ago" in said
+    assert page.dataframe[0].value["does"].tolist() == ["chapter 2, sentence 12 of 40"]
+
+
+def test_source_never_there(page: AppTest, source: Source) -> None:
+    """When nothing could ever be read the page says so and does not claim that there is no book."""
+    source.away = "Redis redis://r:6379: refused"
+    said = texts(page.run())
+    assert "Nothing is known yet" in said
+    assert "e2a-produce" not in said
+
+
+def test_page_refreshes_itself(monkeypatch: pytest.MonkeyPatch, source: Source, clock: Clock) -> None:
+    """Everything that changes is in a fragment that runs again every `refresh` seconds."""
+    seen: list[object] = []
+
+    def fragment(function: Callable[..., None], run_every: float) -> Callable[..., None]:
+        seen.append(run_every)
+        return lambda *_: None
+
+    monkeypatch.setattr(dashboard.st, "fragment", fragment)
+    app = AppTest.from_function(script, kwargs={"feed": Feed(source, clock, 1.0), "clock": clock})
+    assert [title.value for title in app.run(timeout=30).title] == ["e2a"]
+    assert texts(app) == ""
+    assert seen == [2.0]
+
+
+def test_script_composes_itself_from_options(monkeypatch: pytest.MonkeyPatch, source: Source) -> None:
+    """Run by Streamlit, the file reads its options and gives all viewers one feed of that Redis."""
+    urls: list[str] = []
+
+    def connect(url: str) -> Source:
+        urls.append(url)
+        return source
+
+    source.seed(BOOK, PARTS)
+    st.cache_resource.clear()
+    monkeypatch.setattr("e2a.checkpoint.RedisCheckpoint", connect)
+    monkeypatch.setattr(sys, "argv", ["dashboard.py", "--redis-url", "redis://elsewhere"])
+    for _viewer in range(2):
+        assert texts(AppTest.from_file(Path(dashboard.__file__), default_timeout=30).run()).startswith("**Emma**")
+    assert urls == ["redis://elsewhere"]
+    st.cache_resource.clear()
+
+
+def test_command_serves_where_the_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command serves on the host and port of its options and hands the options on to the page."""
+    calls: list[tuple[str, int, list[str]]] = []
+    monkeypatch.setattr(command, "serve", lambda *call: calls.append(call))
+    monkeypatch.setattr(command.log, "configure", lambda *_: None)
+    options = ["--monitor-host", "127.0.0.1", "--monitor-port", "0", "--redis-url", "redis://elsewhere"]
+    monkeypatch.setattr(sys, "argv", ["e2a-monitor", *options])
+    with pytest.raises(SystemExit) as stopped:
+        command.main()
+    assert stopped.value.code == ExitCode.OK
+    ((host, port, argv),) = calls
+    assert (host, argv) == ("127.0.0.1", options)
+    assert port > 0
+
+
+def test_port_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that somebody else serves on ends the command with a line that names it."""
+    monkeypatch.setattr(command.log, "configure", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        monkeypatch.setattr(sys, "argv", ["e2a-monitor", "--monitor-port", port])
+        with pytest.raises(UserError, match=port) as failure:
+            command.run()
+    assert failure.value.code == ExitCode.UNAVAILABLE
