@@ -42,7 +42,7 @@ docs: $(PYTHON)  ## Write the generated pages of docs/
 
 bench: programs $(PYTHON)  ## Measure the overhead of the pipeline with the simulated engine
 	@deploy/local/fetch-kafka >/dev/null
-	@$(PYTHON) bench/overhead.py
+	@$(PYTHON) -m bench.overhead
 
 clean:  ## Remove the environment and what the local pipeline has stored
 	rm -rf .venv .e2a

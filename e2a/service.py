@@ -13,10 +13,13 @@ from e2a.errors import ExitCode, Retryable, UserError
 def stop_on_signals() -> threading.Event:
     """Return an event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
     stop = threading.Event()
+    signalled = False  # a second signal may arrive inside Event.set, which must not be entered again
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal signalled
+        if signalled:
             os._exit(ExitCode.INTERRUPTED)
+        signalled = True
         stop.set()
 
     signal.signal(signal.SIGTERM, handle)
@@ -29,10 +32,14 @@ def run(name: str, main: Callable[[], int]) -> int:
     try:
         return main()
     except UserError as error:
-        sys.stderr.write(f"{name}: {error}\n")
+        _say(name, error)
         return error.code
     except Retryable as error:
-        sys.stderr.write(f"{name}: {error}\n")
+        _say(name, error)
         return ExitCode.UNAVAILABLE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _say(name: str, error: Exception) -> None:
+    sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")

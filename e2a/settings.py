@@ -23,6 +23,7 @@ class Settings(BaseSettings):
         secrets_dir=SECRETS if SECRETS.is_dir() else None,
         cli_kebab_case=True,
         cli_hide_none_type=True,
+        cli_exit_on_error=False,
         extra="ignore",
     )
 
@@ -106,7 +107,8 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
     """Read settings from the environment, and from options where `argv` is given.
 
     Raises:
-        UserError: a value is wrong; the message names the variable (exit code CONFIG).
+        UserError: a value is wrong, and the message names the variable (exit code CONFIG), or there is no such
+            option (USAGE).
     """
     try:
         return cls() if argv is None else CliApp.run(cls, cli_args=argv)
@@ -116,7 +118,7 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
         message = f"setting E2A_{name} = {fault['input']!r}: {fault['msg']}"
         raise UserError(message, ExitCode.CONFIG) from error
     except SettingsError as error:
-        raise UserError(str(error), ExitCode.CONFIG) from error
+        raise UserError(str(error), ExitCode.USAGE) from error
 
 
 def markdown_page() -> str:

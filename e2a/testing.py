@@ -31,7 +31,7 @@ class MemoryBroker:
     def __init__(self, partitions: int = 1) -> None:
         self.logs: dict[str, list[list[bytes]]] = defaultdict(lambda: [[] for _ in range(partitions)])
         self.committed = [0] * partitions
-        self._taken: dict[str, int] = defaultdict(int)
+        self._taken: dict[tuple[str, int], int] = defaultdict(int)
 
     def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
         batch = list(messages)
@@ -49,9 +49,10 @@ class MemoryBroker:
 
     def take(self, topic: str) -> list[Message]:
         """Return the messages of a topic that were not taken before, partition by partition."""
-        messages = self.messages(topic)
-        fresh = messages[self._taken[topic] :]
-        self._taken[topic] = len(messages)
+        fresh = []
+        for partition, records in enumerate(self.logs[topic]):
+            fresh += [decode(raw) for raw in records[self._taken[topic, partition] :]]
+            self._taken[topic, partition] = len(records)
         return fresh
 
     def step(self, handle: Handler, worker: str) -> bool:

@@ -13,7 +13,7 @@ from e2a.bus import Publisher
 from e2a.checkpoint import Checkpoint, LeaseKeeper, PartRecord, new_book
 from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, PartFailed, encode
 from e2a.plan import Part, Plan
-from e2a.storage import ObjectStore, keys, read_sidecar
+from e2a.storage import ObjectStore, keys, read_report, read_sidecar
 from e2a.topics import EVENTS
 from merger.assembly import CorruptPart, assemble
 from merger.fold import fold, missing, verdict
@@ -66,11 +66,14 @@ class Merger:
             return
         try:
             self._conclude(book_id)
+        except KeyError:
+            logger.warning("merge.checkpoint_emptied", book=book_id)
+            self._seed(book_id)
         finally:
             self._leases.release(lease)
 
     def _seed(self, book_id: str) -> None:
-        """Record a book as storage shows it: what was failed or forgotten is pending again."""
+        """Record a book as storage shows it: what was failed or forgotten is pending again, a whole book is done."""
         plan = self._plan(book_id)
         if plan is None:
             logger.warning("merge.no_plan", book=book_id)
@@ -79,6 +82,9 @@ class Merger:
         book = new_book(plan, time.time())
         if known is not None:
             book = book.model_copy(update={"start_time": known.start_time})
+        done = read_report(self._store, book_id)
+        if done is not None:
+            book = book.model_copy(update=_outcome(done))
         self._checkpoint.seed(book, {part.index: self._record(part) for part in plan.parts})
 
     def _record(self, part: Part) -> PartRecord:
@@ -120,12 +126,16 @@ class Merger:
                 output, seconds, size = assemble(plan, self._store)
         except CorruptPart as error:
             self._store.delete(keys.part_sidecar(error.part.digest))
+            lost = PartRecord(
+                chapter=error.part.chapter, estimate=error.part.estimate, state="failed", reason=str(error)
+            )
+            self._checkpoint.update_part(book_id, error.part.index, lambda _record: lost)
             self._fail(book_id, f"{error}; run e2a-produce again to make it anew")
             return
         done = BookDone(book_id=book_id, output=output, audio_seconds=seconds, audio_bytes=size)
         self._store.put(keys.report(book_id), encode(done))
         self._publisher.send(EVENTS, [done])
-        self._update(book_id, stage="done", output=output, audio_seconds=seconds, audio_bytes=size)
+        self._update(book_id, **_outcome(done))
         metrics.BOOKS.labels("done").inc()
         logger.info("merge.book_done", book=book_id, audio_seconds=round(seconds, 1), bytes=size)
 
@@ -144,3 +154,13 @@ class Merger:
             return Plan.model_validate_json(self._store.get(keys.book(book_id, keys.PLAN)))
         except (KeyError, ValidationError):
             return None
+
+
+def _outcome(done: BookDone) -> dict[str, object]:
+    """Return what a finished book changes in its record."""
+    return {
+        "stage": "done",
+        "output": done.output,
+        "audio_seconds": done.audio_seconds,
+        "audio_bytes": done.audio_bytes,
+    }

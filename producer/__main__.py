@@ -14,11 +14,11 @@ from rich.console import Console
 
 from e2a import __version__, log, service
 from e2a.bus import Admin, KafkaPublisher
-from e2a.checkpoint import BookRecord, RedisCheckpoint
+from e2a.checkpoint import RedisCheckpoint
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Plan
 from e2a.settings import ProducerSettings, SynthSettings, load
-from e2a.storage import ObjectStore, open_store
+from e2a.storage import ObjectStore, open_store, read_report
 from e2a.topics import CHAPTERS, topics
 from producer import follow, ingest
 
@@ -78,34 +78,31 @@ def produce(
     store = open_store(settings)
     _require(store.check)
     plan = submission.plan
-    if (done := ingest.finished(plan, store)) is None:
+    if read_report(store, plan.book_id) is None:
         ingest.store_book(submission, store)
-        record = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
-        if record is None:
-            console.print(f"submitted {plan.title!r}: run the same command again to follow and fetch it")
-            return ExitCode.OK
-        if record.stage == "failed":
-            raise UserError(f"{plan.title!r} is not whole: {record.reason}", ExitCode.BOOK_FAILED)
-        done = ingest.finished(plan, store)
-    assert done is not None, "a book is reported before its stage is done"
-    target = (output_dir or book.parent) / f"{book.stem}.{output_format}"
-    ingest.fetch(store, done.output, target)
-    length = timedelta(seconds=round(done.audio_seconds))
-    console.print(f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB", highlight=False, soft_wrap=True)
+        reason = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
+        if reason:
+            raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
+    if detach:
+        console.print(f"submitted {plan.title!r}: run the same command again to follow and fetch it")
+    else:
+        _deliver(plan, store, (output_dir or book.parent) / f"{book.stem}.{output_format}")
     return ExitCode.OK
 
 
-def _sequentially(plan: Plan, store: ObjectStore) -> BookRecord:
+def _sequentially(plan: Plan, store: ObjectStore) -> str:
+    """Make a book in this process; return why it is not whole, or an empty string."""
     try:
         from producer import sequential  # noqa: PLC0415 - needs the packages of all services, the cluster does not
     except ImportError as error:
         raise UserError(f"--sequential needs the extras synth and merger: {error}", ExitCode.UNAVAILABLE) from error
     settings = load(SynthSettings).model_copy(update={"engine": plan.speech.engine})
     with follow.display(console, plan.title) as show:
-        return sequential.run(plan, store, settings, show)
+        return sequential.run(plan, store, settings, show).reason
 
 
-def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, detach: bool) -> BookRecord | None:
+def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, detach: bool) -> str:
+    """Submit a book and follow it unless detached; return why it is not whole, or an empty string."""
     admin = Admin(settings.kafka_bootstrap, settings.patience)
     checkpoint = RedisCheckpoint(settings.redis_url)
     _require(admin.partitions, checkpoint.check)
@@ -113,9 +110,18 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
     ingest.publish(plan, store, publisher, admin.partitions()[CHAPTERS])
     if detach:
-        return None
+        return ""
     with follow.display(console, plan.title) as show:
-        return follow.follow(checkpoint, plan.book_id, show)
+        return follow.follow(checkpoint, store, plan.book_id, show)
+
+
+def _deliver(plan: Plan, store: ObjectStore, target: Path) -> None:
+    done = read_report(store, plan.book_id)
+    if done is None:
+        raise Retryable(f"the finished {plan.title!r} has left storage; run the same command again")
+    ingest.fetch(store, done.output, target)
+    length = timedelta(seconds=round(done.audio_seconds))
+    console.print(f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB", highlight=False, soft_wrap=True)
 
 
 def _require(*checks: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from e2a.checkpoint import BookRecord, Checkpoint, progress
 from e2a.checkpoint import Progress as Numbers
 from e2a.errors import Retryable
+from e2a.storage import ObjectStore, read_report
 
 POLL = 0.5
 LINE_EVERY = 5.0
@@ -21,20 +22,23 @@ PATIENCE = 10.0
 Show = Callable[[Numbers, str], None]
 
 
-def follow(checkpoint: Checkpoint, book_id: str, show: Show) -> BookRecord:
-    """Show a book's progress until it is done or failed, and return its last record."""
+def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, show: Show) -> str:
+    """Show a book's progress until it ends; return why it is not whole, or an empty string.
+
+    A book whose report is in storage has ended, whatever the checkpoint has forgotten.
+    """
     started = time.monotonic()
-    nothing = progress(())
     while True:
         try:
             book = checkpoint.book(book_id)
             numbers = progress(checkpoint.parts(book_id).values())
             note = _note(checkpoint, book, numbers, time.monotonic() - started)
+            ended = book is None and read_report(store, book_id) is not None
         except Retryable as error:
-            book, numbers, note = None, nothing, f"waiting: {error}"
+            book, numbers, note, ended = None, progress(()), f"waiting: {error}", False
         show(numbers, note)
-        if book is not None and book.stage in {"done", "failed"}:
-            return book
+        if ended or (book is not None and book.stage in {"done", "failed"}):
+            return book.reason if book else ""
         time.sleep(POLL)
 
 

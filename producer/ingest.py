@@ -7,7 +7,7 @@ from typing import NamedTuple
 from e2a import plan as planning
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
-from e2a.messages import BookDone, BookPlanned, ChapterJob
+from e2a.messages import BookPlanned, ChapterJob
 from e2a.plan import Part, Plan, Speech
 from e2a.storage import ObjectStore, keys, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
@@ -65,14 +65,6 @@ def store_book(submission: Submission, store: ObjectStore) -> None:
     if submission.cover:
         store.put(keys.book(plan.book_id, submission.cover.name), submission.cover.content)
     store.put(keys.book(plan.book_id, keys.PLAN), plan.model_dump_json().encode())
-
-
-def finished(plan: Plan, store: ObjectStore) -> BookDone | None:
-    """Return what the merger said of the finished book, or None when it is not finished."""
-    try:
-        return BookDone.model_validate_json(store.get(keys.report(plan.book_id)))
-    except KeyError:
-        return None
 
 
 def missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:

@@ -1,5 +1,6 @@
 """Text of a document: markup to paragraphs, paragraphs to sentences. The only home of sentencex and lxml's parsers."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ _BLOCKS = frozenset(
 _SILENT = frozenset(
     ["audio", "head", "iframe", "math", "nav", "rp", "rt", "script", "style", "svg", "template", "title", "video"]
 )
+_DECLARED_ENCODING = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z0-9._-]+)""")
 
 
 class Text(NamedTuple):
@@ -94,21 +96,30 @@ def is_speakable(sentence: str) -> bool:
 
 
 def _parse(content: bytes) -> "etree._Element | None":
-    strict = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    """Parse as XML, or else as HTML: broken markup, or entities that only a DTD could explain."""
+    strict = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
     try:
-        return etree.fromstring(content, strict)
-    except etree.XMLSyntaxError:
-        pass
+        root = etree.fromstring(content, strict)
+    except (etree.XMLSyntaxError, ValueError):
+        root = None
+    if root is not None and next(root.iter(etree.Entity), None) is None:
+        return root
+    lenient = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     try:
-        content.decode()
-        encoding = "utf-8"
-    except UnicodeDecodeError:
-        encoding = "cp1252"
-    lenient = etree.HTMLParser(encoding=encoding, no_network=True)
-    try:
-        return etree.fromstring(content, lenient)
+        return etree.fromstring(_decode(content).encode(), lenient)
     except etree.XMLSyntaxError:
         return None
+
+
+def _decode(content: bytes) -> str:
+    """Decode as declared, else as UTF-8, else as Windows-1252, whose holes become question marks."""
+    declared = _DECLARED_ENCODING.search(content[:1024])
+    for encoding in ((declared[1].decode(),) if declared else ()) + ("utf-8",):
+        try:
+            return content.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return content.decode("cp1252", errors="replace")
 
 
 def _blocks(root: "etree._Element") -> Iterator[tuple[str, str]]:
@@ -117,7 +128,7 @@ def _blocks(root: "etree._Element") -> Iterator[tuple[str, str]]:
     names = [""]
     buffer: list[str] = []
     for event, element in walker:
-        name = etree.QName(element).localname.lower() if event in {"start", "end"} else ""
+        name = str(element.tag).rpartition("}")[2].lower() if event in {"start", "end"} else ""
         if name in _BLOCKS:
             if text := " ".join("".join(buffer).split()):
                 yield names[-1], text

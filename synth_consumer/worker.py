@@ -69,12 +69,13 @@ class Worker:
     def _handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
         self._check_engine(job)
         lease = f"part/{job.part.digest}"
-        started = time.monotonic()
-        spoken = None
+        spoken, attempt, started = None, 0, 0.0
         try:
             with self._mouth:
-                sidecar = self._wait_for_turn(lease, job, abandoned)
-                if sidecar is None and not abandoned.is_set():
+                sidecar, attempt = self._wait_for_turn(lease, job, abandoned)
+                if attempt > MAX_ATTEMPTS:
+                    raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
+                if attempt:
                     started = time.monotonic()
                     spoken = self._speak(job, abandoned)
             if spoken is not None:
@@ -87,7 +88,8 @@ class Worker:
                     bitrate=self._bitrate,
                 )
         finally:
-            self._leases.release(lease)
+            if attempt:
+                self._leases.release(lease)
         if sidecar is None:
             return None
         return self._done(job, sidecar, 0.0 if spoken is None else time.monotonic() - started)
@@ -100,18 +102,18 @@ class Worker:
                 f"start workers with E2A_ENGINE={wanted}"
             )
 
-    def _wait_for_turn(self, lease: str, job: ChapterJob, abandoned: threading.Event) -> Sidecar | None:
-        """Take the part's lease, or wait until whoever holds it has finished or died."""
+    def _wait_for_turn(self, lease: str, job: ChapterJob, abandoned: threading.Event) -> tuple[Sidecar | None, int]:
+        """Take the part's lease, or wait until whoever holds it has finished or died.
+
+        Returns the sidecar when the part is done, and the number of the attempt when the lease was taken.
+        """
         while not abandoned.is_set():
             if (sidecar := read_sidecar(self._store, job.part.digest)) is not None:
-                return sidecar
-            attempt = self._leases.claim(lease)
-            if attempt > MAX_ATTEMPTS:
-                raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
-            if attempt:
-                return None
+                return sidecar, 0
+            if attempt := self._leases.claim(lease):
+                return None, attempt
             abandoned.wait(LEASE_POLL)
-        return None
+        return None, 0
 
     def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Pcm] | None:
         texts = [sentence.text for sentence in job.part.sentences]

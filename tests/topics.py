@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, TopicPartition
+import stamina
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import Producer
 
@@ -49,6 +50,7 @@ def read_topic(bootstrap: str, topic: str) -> list[bytes]:
     return records
 
 
+@stamina.retry(on=KafkaException, timeout=30)
 def committed(bootstrap: str, partitions: int) -> list[int]:
     """Return the synthesis group's committed offset in each partition; 0 where there is none."""
     consumer = _reader(bootstrap, SYNTH_GROUP)

@@ -5,13 +5,14 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from e2a.messages import BookDone
 from e2a.plan import Sidecar
 from e2a.settings import Settings
 from e2a.storage import keys
 from e2a.storage.directory import DirectoryStore
 from e2a.storage.s3 import S3Store
 
-__all__ = ["DirectoryStore", "ObjectStore", "S3Store", "keys", "open_store", "read_sidecar"]
+__all__ = ["DirectoryStore", "ObjectStore", "S3Store", "keys", "open_store", "read_report", "read_sidecar"]
 
 
 class ObjectStore(Protocol):
@@ -34,7 +35,11 @@ class ObjectStore(Protocol):
         """Return the object."""
 
     def get_file(self, key: str, path: Path) -> None:
-        """Write the object to `path`: under a temporary name beside it first, then renamed."""
+        """Write the object to `path`: under a temporary name beside it first, then renamed.
+
+        Raises:
+            OSError: `path` cannot be written.
+        """
 
     def size(self, key: str) -> int | None:
         """Return the object's size in bytes, or None when there is no such object."""
@@ -68,3 +73,16 @@ def read_sidecar(store: ObjectStore, digest: str) -> Sidecar | None:
     except (KeyError, ValidationError):
         return None
     return sidecar if store.size(keys.part_audio(digest)) == sidecar.audio_bytes else None
+
+
+def read_report(store: ObjectStore, book_id: str) -> BookDone | None:
+    """Return what the merger said of a finished book, or None when there is no finished book.
+
+    Raises:
+        Retryable: the store cannot be reached.
+    """
+    try:
+        done = BookDone.model_validate_json(store.get(keys.report(book_id)))
+    except (KeyError, ValidationError):
+        return None
+    return done if store.size(done.output) == done.audio_bytes else None

@@ -37,7 +37,7 @@ class DirectoryStore:
             return self._path(key).read_bytes()
 
     def get_file(self, key: str, path: Path) -> None:
-        with self._errors(key), renamed(path) as temporary:
+        with renamed(path) as temporary, self._errors(key):
             shutil.copyfile(self._path(key), temporary)
 
     def size(self, key: str) -> int | None:

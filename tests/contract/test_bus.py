@@ -4,7 +4,6 @@ import threading
 from typing import Protocol
 
 import pytest
-from tests.unit.builders import a_job
 
 from e2a.bus import Handler, JobConsumer, KafkaPublisher
 from e2a.errors import Poison, Retryable
@@ -13,6 +12,7 @@ from e2a.testing import MemoryBroker
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
 from tests.servers import wait_until
 from tests.topics import committed, empty_topics, read_topic, send_raw
+from tests.unit.builders import a_job, a_part
 
 PARTITIONS = 2
 
@@ -110,7 +110,7 @@ class TestBus:
     def test_turns_jobs_into_events(self, bus: Bus) -> None:
         """Every job of every partition becomes one event, and all offsets are committed."""
         for index in range(6):
-            bus.send(index % PARTITIONS, encode(a_job(index=index)))
+            bus.send(index % PARTITIONS, encode(a_job(a_part(index))))
         bus.consume(done, records=6)
         assert sorted(event.part for event in bus.read(EVENTS) if isinstance(event, PartDone)) == list(range(6))
         assert bus.committed() == [3, 3]
@@ -119,7 +119,7 @@ class TestBus:
     def test_dead_letters_what_cannot_be_read_and_goes_on(self, bus: Bus) -> None:
         """A record that is no job is kept with the reason; the job behind it is done."""
         bus.send(0, b"\xffnot json")
-        bus.send(0, encode(a_job(index=1)))
+        bus.send(0, encode(a_job(a_part(1))))
         bus.consume(done, records=2)
         letters = bus.read(DEAD_LETTERS)
         assert [type(letter) for letter in letters] == [DeadLetter]
@@ -134,7 +134,7 @@ class TestBus:
         def refuse(_job: ChapterJob, _abandoned: threading.Event) -> None:
             raise Poison("no such voice")
 
-        bus.send(1, encode(a_job(index=4)))
+        bus.send(1, encode(a_job(a_part(4))))
         bus.consume(refuse, records=1)
         (event,) = bus.read(EVENTS)
         assert isinstance(event, PartFailed)
@@ -150,7 +150,7 @@ class TestBus:
         def fail(_job: ChapterJob, _abandoned: threading.Event) -> None:
             raise Retryable("storage is away")
 
-        bus.send(0, encode(a_job(index=2)))
+        bus.send(0, encode(a_job(a_part(2))))
         bus.consume(fail, records=1)
         (event,) = bus.read(EVENTS)
         assert isinstance(event, PartFailed)
@@ -163,7 +163,7 @@ class TestBus:
         def crash(_job: ChapterJob, _abandoned: threading.Event) -> None:
             raise ZeroDivisionError
 
-        bus.send(0, encode(a_job(index=0)))
+        bus.send(0, encode(a_job(a_part(0))))
         with pytest.raises(ZeroDivisionError):
             bus.consume(crash, records=1)
         assert bus.committed() == [0, 0]

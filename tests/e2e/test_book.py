@@ -154,11 +154,9 @@ def test_the_sample_book_is_whole(tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    probe = subprocess.run(
-        [*["ffprobe", "-v", "error", "-of", "json", "-show_chapters", "-show_format", "-show_streams"], tmp_path / "sample.m4b"],
-        capture_output=True,
-        check=True,
-    )
+    shown = ["-show_chapters", "-show_format", "-show_streams"]
+    command = ["ffprobe", "-v", "error", "-of", "json", *shown, tmp_path / "sample.m4b"]
+    probe = subprocess.run(command, capture_output=True, check=True)
     found = json.loads(probe.stdout)
     assert len(found["chapters"]) == 5
     assert found["format"]["tags"]["artist"] == "The e2a project"

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.unit.builders import a_job
 
 from e2a.bus import Admin, JobConsumer, KafkaPublisher
 from e2a.errors import Retryable
@@ -13,6 +12,7 @@ from e2a.messages import ChapterJob, PartDone, decode, encode
 from e2a.topics import CHAPTERS, EVENTS, topics
 from tests.servers import wait_until
 from tests.topics import committed, empty_topics, read_topic, send_raw
+from tests.unit.builders import a_job, a_part
 
 PARTITIONS = 2
 
@@ -78,7 +78,7 @@ def bootstrap(kafka: str) -> str:
 
 def send(bootstrap: str, *jobs: tuple[int, int]) -> None:
     """Publish jobs, each given as (partition, part)."""
-    send_raw(bootstrap, CHAPTERS, [(partition, encode(a_job(index=part))) for partition, part in jobs])
+    send_raw(bootstrap, CHAPTERS, [(partition, encode(a_job(a_part(part)))) for partition, part in jobs])
 
 
 def events(bootstrap: str) -> list[int]:
@@ -184,4 +184,4 @@ def test_kafka_that_is_away_is_named() -> None:
     with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: "):
         Admin("127.0.0.1:1", patience=0.5).partitions()
     with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: 1 messages not acknowledged"):
-        KafkaPublisher("127.0.0.1:1", patience=0.5).send(EVENTS, [a_job(index=0)])
+        KafkaPublisher("127.0.0.1:1", patience=0.5).send(EVENTS, [a_job(a_part(0))])

@@ -1,0 +1,141 @@
+"""Assembly with the real ffmpeg: marks, tags, cover, and what happens to damaged parts."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2a.errors import ExitCode, UserError
+from e2a.plan import Chapter, Plan
+from e2a.settings import SynthSettings
+from e2a.storage import keys
+from e2a.testing import MemoryStore
+from merger.assembly import CorruptPart, assemble, check_programs
+from synth_consumer import part as parts
+from synth_consumer.engines.simulated import SimulatedEngine
+from tests.servers import ROOT, require
+from tests.unit.builders import a_part, a_plan, a_speech
+
+SAMPLE_RATE = 24000
+SPEECH = a_speech(engine="simulated")
+TITLES = ("I: The = sign; and #1", "Zwei\nZeilen")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs() -> None:
+    require("ffmpeg")
+    require("ffprobe")
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def plan(store: MemoryStore) -> Plan:
+    """Return a plan of three parts in two chapters, all in storage."""
+    engine = SimulatedEngine(SynthSettings())
+    made = [a_part(0, 0), a_part(1, 0), a_part(2, 1)]
+    for part in made:
+        spoken = list(engine.speak([each.text for each in part.sentences], SPEECH, seed=part.index))
+        parts.finish(store, part, spoken, sample_rate=SAMPLE_RATE, engine="simulated", bitrate=64)
+    chapters = (
+        Chapter(index=0, title=TITLES[0], parts=tuple(made[:2])),
+        Chapter(index=1, title=TITLES[1], parts=tuple(made[2:])),
+    )
+    return a_plan(title="A = B; C", authors=("Anna A.", "Bert B."), speech=SPEECH, chapters=chapters)
+
+
+def probe(store: MemoryStore, key: str, folder: Path) -> dict[str, Any]:
+    """Return what ffprobe says of a stored book."""
+    path = folder / "book.m4b"
+    path.write_bytes(store.get(key))
+    shown = ["-show_chapters", "-show_format", "-show_streams"]
+    result = subprocess.run(["ffprobe", "-v", "error", "-of", "json", *shown, path], capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def samples(plan: Plan, store: MemoryStore) -> list[int]:
+    """Return the samples of each part."""
+    return [json.loads(store.get(keys.part_sidecar(part.digest)))["samples"] for part in plan.parts]
+
+
+def test_a_book_is_as_long_as_its_parts(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
+    """The book holds exactly the samples of its parts, and says so."""
+    key, seconds, size = assemble(plan, store)
+    total = sum(samples(plan, store))
+    found = probe(store, key, tmp_path)
+    assert found["streams"][0]["duration_ts"] == total
+    assert seconds == total / SAMPLE_RATE
+    assert size == store.size(key)
+
+
+def test_marks_and_titles_are_exact(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
+    """Each chapter begins where its first part begins, to the millisecond, under its own title."""
+    key, _seconds, _size = assemble(plan, store)
+    chapters = probe(store, key, tmp_path)["chapters"]
+    first, second, third = samples(plan, store)
+    assert [chapter["tags"]["title"] for chapter in chapters] == [TITLES[0], "Zwei Zeilen"]
+    expected = [0, (first + second) / SAMPLE_RATE, (first + second + third) / SAMPLE_RATE]
+    starts = [float(chapter["start_time"]) for chapter in chapters] + [float(chapters[-1]["end_time"])]
+    assert starts == pytest.approx(expected, abs=0.001)
+
+
+def test_title_and_authors_are_tagged(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
+    """Players read title, authors and genre; a simulated book says that it is one."""
+    key, _seconds, _size = assemble(plan, store)
+    tags = probe(store, key, tmp_path)["format"]["tags"]
+    assert tags["title"] == tags["album"] == "A = B; C"
+    assert tags["artist"] == tags["album_artist"] == "Anna A., Bert B."
+    assert tags["genre"] == "Audiobook"
+    assert "simulated" in tags["composer"]
+
+
+def test_the_cover_is_attached(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
+    """A book with a cover carries it as an attached picture."""
+    cover = next((ROOT / "samples").rglob("cover.*")).read_bytes()
+    store.put(keys.book(plan.book_id, "cover.jpg"), cover)
+    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.jpg"}), store)
+    pictures = [each for each in probe(store, key, tmp_path)["streams"] if each["disposition"]["attached_pic"]]
+    assert [picture["codec_type"] for picture in pictures] == ["video"]
+
+
+def test_the_same_parts_make_the_same_bytes(plan: Plan, store: MemoryStore) -> None:
+    """Assembling again gives the same file: no clock, no version, no chance in it."""
+    key, _seconds, _size = assemble(plan, store)
+    once = store.get(key)
+    assemble(plan, store)
+    assert store.get(key) == once
+
+
+@pytest.mark.parametrize("damage", ["missing sidecar", "missing audio", "cut off", "one bit"])
+def test_a_damaged_part_is_named(plan: Plan, store: MemoryStore, damage: str) -> None:
+    """A part that is not what its sidecar says stops the assembly, and no book is stored."""
+    victim = plan.parts[1]
+    audio = keys.part_audio(victim.digest)
+    if damage == "missing sidecar":
+        store.delete(keys.part_sidecar(victim.digest))
+    elif damage == "missing audio":
+        store.delete(audio)
+    elif damage == "cut off":
+        store.put(audio, store.get(audio)[:-10])
+    else:
+        data = bytearray(store.get(audio))
+        data[len(data) // 2] ^= 1
+        store.put(audio, bytes(data))
+    with pytest.raises(CorruptPart, match="part 1 of chapter 1 is missing or damaged") as caught:
+        assemble(plan, store)
+    assert caught.value.part == victim
+    assert store.size(keys.output(plan.book_id, "m4b")) is None
+
+
+def test_a_missing_ffmpeg_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without ffmpeg on PATH the merger says how to get it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="apt-get install ffmpeg") as caught:
+        check_programs()
+    assert caught.value.code == ExitCode.UNAVAILABLE

@@ -1,0 +1,67 @@
+"""Every command says in one line what is wrong, and its exit code has a name."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2a.errors import ExitCode
+
+BIN = Path(sys.executable).parent
+NOWHERE = {
+    "E2A_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    "E2A_REDIS_URL": "redis://127.0.0.1:1/0",
+    "E2A_PATIENCE": "0.5",
+    "E2A_LOG_LEVEL": "error",
+}
+
+
+def run(program: str, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end with servers that are not there."""
+    env = {"PATH": f"{BIN}:/usr/bin:/bin", **NOWHERE, **settings}
+    return subprocess.run([program, *arguments], env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+SERVICES = ["e2a-synth", "e2a-merge", "e2a-init"]
+
+
+@pytest.mark.parametrize("program", SERVICES)
+def test_a_missing_kafka_is_named(program: str, tmp_path: Path) -> None:
+    """A service whose Kafka does not answer ends with its address in one line."""
+    result = run(program, E2A_STORAGE=str(tmp_path), E2A_ENGINE="simulated")
+    assert result.returncode == ExitCode.UNAVAILABLE
+    assert "Kafka 127.0.0.1:1" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("program", [*SERVICES, "e2a-monitor"])
+def test_a_wrong_setting_is_named(program: str) -> None:
+    """A wrong value ends a service at its start, with the variable's name."""
+    result = run(program, E2A_PARTITIONS="none")
+    assert result.returncode == ExitCode.CONFIG
+    assert result.stderr.startswith(f"{program}: setting E2A_PARTITIONS = 'none': ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("program", [*SERVICES, "e2a-monitor"])
+def test_an_unknown_option_is_named(program: str) -> None:
+    """An option that does not exist is a usage error."""
+    result = run(program, "--no-such-option")
+    assert result.returncode == ExitCode.USAGE
+    assert "--no-such-option" in result.stderr
+
+
+@pytest.mark.parametrize("program", [*SERVICES, "e2a-monitor"])
+def test_help_names_every_setting(program: str) -> None:
+    """--help lists the settings with their defaults."""
+    result = run(program, "--help")
+    assert result.returncode == 0
+    assert "--kafka-bootstrap" in result.stdout
+
+
+def test_an_engine_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    """A worker for an unknown engine says which there are."""
+    result = run("e2a-synth", "--engine", "opera", E2A_STORAGE=str(tmp_path))
+    assert result.returncode == ExitCode.CONFIG
+    assert "engine 'opera' is not installed; there are: espeak, simulated" in result.stderr

@@ -1,0 +1,103 @@
+"""The merger's process on real Kafka and Redis: what cannot be read, what is late, what was interrupted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2a.bus import KafkaPublisher
+from e2a.messages import BookDone, BookPlanned, DeadLetter, decode
+from e2a.settings import SynthSettings
+from e2a.storage import DirectoryStore, keys
+from e2a.topics import DEAD_LETTERS, EVENTS
+from synth_consumer import part as parts
+from synth_consumer.engines.simulated import SimulatedEngine
+from tests.servers import require, wait_until
+from tests.stack import Stack
+from tests.topics import empty_topics, read_topic, send_raw
+from tests.unit.builders import a_part_done, a_plan
+
+
+class Scene:
+    """A merger beside a store in which a book is planned and its parts are made by hand."""
+
+    def __init__(self, folder: Path, kafka: str, redis: str) -> None:
+        self.kafka = kafka
+        self.stack = Stack(folder, kafka, redis, PARTITIONS=1)
+        self.store = DirectoryStore(folder / "storage")
+        self.plan = a_plan()
+        self.publisher = KafkaPublisher(kafka, patience=30)
+        self.store.put(keys.book(self.plan.book_id, keys.PLAN), self.plan.model_dump_json().encode())
+
+    def make(self, *indices: int) -> None:
+        """Put parts into storage and publish that they are done."""
+        engine = SimulatedEngine(SynthSettings())
+        for part in (self.plan.parts[index] for index in indices):
+            texts = [sentence.text for sentence in part.sentences]
+            spoken = list(engine.speak(texts, self.plan.speech, seed=0))
+            parts.finish(self.store, part, spoken, sample_rate=24000, engine="simulated", bitrate=64)
+            self.publisher.send(EVENTS, [a_part_done(part, book_id=self.plan.book_id)])
+
+    def stage(self) -> str:
+        book = self.stack.checkpoint.book(self.plan.book_id)
+        return "" if book is None else book.stage
+
+    def finished(self) -> list[BookDone]:
+        events = [decode(raw) for raw in read_topic(self.kafka, EVENTS)]
+        return [event for event in events if isinstance(event, BookDone)]
+
+
+@pytest.fixture
+def scene(tmp_path: Path, kafka: str, redis: str) -> Iterator[Scene]:
+    require("ffmpeg")
+    empty_topics(kafka, 1)
+    made = Scene(tmp_path, kafka, redis)
+    made.stack.forget()
+    yield made
+    made.stack.stop()
+
+
+def test_a_book_is_assembled_when_its_last_part_is_done(scene: Scene) -> None:
+    """Announcement and events become a finished book, announced once."""
+    scene.stack.start("e2a-merge")
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(*range(len(scene.plan.parts)))
+    wait_until(lambda: scene.stage() == "done")
+    (done,) = scene.finished()
+    assert scene.store.size(done.output) == done.audio_bytes
+
+
+def test_events_from_before_the_start_count(scene: Scene) -> None:
+    """A merger that starts late reads all events from the beginning."""
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(*range(len(scene.plan.parts)))
+    scene.stack.start("e2a-merge")
+    wait_until(lambda: scene.stage() == "done")
+    assert len(scene.finished()) == 1
+
+
+def test_an_unreadable_event_is_dead_lettered_and_the_rest_goes_on(scene: Scene) -> None:
+    """Garbage on the events topic is kept with its reason, and the book behind it is finished."""
+    send_raw(scene.kafka, EVENTS, [(partition, b"{garbage") for partition in range(8)])
+    scene.stack.start("e2a-merge")
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(*range(len(scene.plan.parts)))
+    wait_until(lambda: scene.stage() == "done")
+    wait_until(lambda: len(read_topic(scene.kafka, DEAD_LETTERS)) == 8)
+    letters = [decode(raw) for raw in read_topic(scene.kafka, DEAD_LETTERS)]
+    assert all(isinstance(letter, DeadLetter) and letter.payload == "{garbage" for letter in letters)
+
+
+def test_an_interrupted_assembly_is_taken_up_by_the_sweep(scene: Scene) -> None:
+    """A book that was left in the middle of its assembly is finished although no event comes any more."""
+    first = scene.stack.start("e2a-merge")
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(*range(len(scene.plan.parts)))
+    wait_until(lambda: scene.stage() == "done")
+    first.terminate()
+    first.wait(40)
+    scene.store.delete(keys.report(scene.plan.book_id))
+    scene.stack.checkpoint.update_book(scene.plan.book_id, lambda book: book.model_copy(update={"stage": "assembling"}))
+    scene.stack.start("e2a-merge")
+    wait_until(lambda: scene.stage() == "done")
+    assert len(scene.finished()) == 2

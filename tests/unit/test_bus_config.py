@@ -1,0 +1,75 @@
+"""Connection settings, and the limit on librdkafka's lines."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from e2a.bus import config
+from e2a.testing import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(config, "time", SimpleNamespace(monotonic=clock))
+    return clock
+
+
+def passes(limit: config.RateLimit, line: str, *args: object) -> bool:
+    """Say whether a line of librdkafka is logged."""
+    return limit.filter(logging.LogRecord("librdkafka", logging.WARNING, "", 0, line, args, None))
+
+
+def test_first_line_is_logged(clock: Clock) -> None:
+    """The first line of a kind is logged, also by a process that has just started."""
+    assert passes(config.RateLimit(30.0), "FAIL [rdkafka#consumer-1] broker down")
+
+
+def test_a_kind_is_logged_once_a_period(clock: Clock) -> None:
+    """The same kind is held back until a period after the line that was logged, not the last one seen."""
+    limit = config.RateLimit(30.0)
+    seen = []
+    for now in (0.0, 10.0, 29.9, 30.0, 59.9, 60.0):
+        clock.now = now
+        seen.append(passes(limit, f"FAIL [rdkafka#consumer-1] after {now} s"))
+    assert seen == [True, False, False, True, False, True]
+
+
+def test_kinds_are_independent(clock: Clock) -> None:
+    """A line of another kind is logged at once."""
+    limit = config.RateLimit(30.0)
+    assert passes(limit, "FAIL [c] down")
+    assert passes(limit, "SESSTMOUT [c] lost")
+    assert not passes(limit, "FAIL [c] down")
+
+
+def test_kind_of_a_formatted_line(clock: Clock) -> None:
+    """The kind is looked up in the line as it will be shown."""
+    limit = config.RateLimit(30.0)
+    assert passes(limit, "%s [%s] %s", "FAIL", "c", "down")
+    assert passes(limit, "%s [%s] %s", "ERROR", "c", "all brokers are down")
+    assert not passes(limit, "%s [%s] %s", "FAIL", "c", "down")
+
+
+def test_one_limit_for_all_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client logs to one logger, which is limited once."""
+    logger = logging.getLogger("librdkafka")
+    monkeypatch.setattr(logger, "filters", [])
+    assert config.client("b:1")["logger"] is config.producer("b:1")["logger"] is logger
+    assert [type(limit) for limit in logger.filters] == [config.RateLimit]
+
+
+def test_settings_that_safety_rests_on() -> None:
+    """Nothing is committed behind our back, nothing counts that is not acknowledged, and keys go where Faust looks."""
+    consumer, producer = config.consumer("b:1", "g", 6.0), config.producer("b:1")
+    assert (consumer["enable.auto.commit"], consumer["enable.auto.offset.store"]) == (False, False)
+    assert (consumer["group.id"], consumer["auto.offset.reset"]) == ("g", "earliest")
+    assert (producer["acks"], producer["enable.idempotence"]) == ("all", True)
+    assert producer["partitioner"] == "murmur2_random"
+
+
+def test_heartbeats_fit_into_a_session() -> None:
+    """The session is given in milliseconds and has room for four heartbeats."""
+    consumer = config.consumer("b:1", "g", 6.0)
+    assert (consumer["session.timeout.ms"], consumer["heartbeat.interval.ms"]) == (6000, 1500)

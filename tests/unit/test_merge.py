@@ -1,0 +1,349 @@
+"""The merger: events to records, and books to their end, once."""
+
+import contextlib
+from collections.abc import Iterable
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from e2a.checkpoint import LeaseKeeper, PartRecord
+from e2a.errors import Retryable
+from e2a.messages import BookDone, BookFailed, BookPlanned, Message, decode
+from e2a.plan import Plan
+from e2a.storage import ObjectStore, keys
+from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint, MemoryStore
+from e2a.topics import EVENTS
+from merger import merge
+from merger.assembly import CorruptPart
+from merger.merge import Merger
+from tests.unit.builders import (
+    BOOK,
+    a_book_record,
+    a_part_done,
+    a_part_failed,
+    a_part_record,
+    a_plan,
+    put_part,
+    put_plan,
+)
+
+PLAN = a_plan(parts=(2, 1))
+OUTPUT = keys.output(BOOK, "m4b")
+LEASE = f"assembly/{BOOK}"
+DONE = BookDone(book_id=BOOK, output=OUTPUT, audio_seconds=3.0, audio_bytes=3000)
+
+
+class Broker(MemoryBroker):
+    """A broker that remembers which objects were in the store when it was given a message."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__()
+        self._store = store
+        self.stored: set[str] = set()
+
+    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
+        self.stored = set(self._store.objects)
+        super().send(topic, messages, partitions)
+
+
+class Scene:
+    """A merger on an in-memory kernel, with an assembly that only counts."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.checkpoint = MemoryCheckpoint(Clock())
+        self.broker = Broker(self.store)
+        self.assembled: list[str] = []
+        self.failure: Exception | None = None
+        leases = LeaseKeeper(self.checkpoint, "merger-1")
+        self.merger = Merger(store=self.store, checkpoint=self.checkpoint, publisher=self.broker, leases=leases)
+
+    def assemble(self, plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
+        """Stand for the real assembly."""
+        self.assembled.append(plan.book_id)
+        if self.failure is not None:
+            raise self.failure
+        return OUTPUT, 3.0, 3000
+
+    def planned(self, *made: int) -> bool:
+        """Announce the book, of which some parts are in storage already."""
+        put_plan(self.store, PLAN)
+        for index in made:
+            put_part(self.store, PLAN.parts[index])
+        return self.merger.on_event(BookPlanned(book_id=BOOK))
+
+    def make(self, index: int) -> bool:
+        """Make a part, and let the merger hear of it."""
+        put_part(self.store, PLAN.parts[index])
+        return self.merger.on_event(a_part_done(PLAN.parts[index]))
+
+    def fail(self, index: int) -> bool:
+        """Let the merger hear that a part cannot be made."""
+        return self.merger.on_event(a_part_failed(PLAN.parts[index]))
+
+    @property
+    def states(self) -> list[str]:
+        return [record.state for record in self.checkpoint.parts(BOOK).values()]
+
+    @property
+    def stage(self) -> str:
+        book = self.checkpoint.book(BOOK)
+        return book.stage if book else "unknown"
+
+    @property
+    def published(self) -> list[Message]:
+        return self.broker.messages(EVENTS)
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    scene = Scene()
+    monkeypatch.setattr(merge, "assemble", scene.assemble)
+    monkeypatch.setattr(merge, "logger", structlog.get_logger())
+    return scene
+
+
+def test_planned_book(scene: Scene) -> None:
+    """A new book is recorded as storage shows it: what is there is done, the rest pending."""
+    assert not scene.planned(1)
+    assert scene.stage == "synthesising"
+    assert scene.checkpoint.parts(BOOK) == {
+        0: PartRecord(chapter=0, estimate=10.0),
+        1: PartRecord(chapter=0, estimate=10.0, state="done", audio_seconds=1.0, audio_bytes=15),
+        2: PartRecord(chapter=1, estimate=10.0),
+    }
+
+
+def test_planned_book_that_is_all_there(scene: Scene) -> None:
+    """A book whose parts all exist is ready to be concluded when it is announced."""
+    assert scene.planned(0, 1, 2)
+
+
+def test_audio_without_its_length_is_pending(scene: Scene) -> None:
+    """A part whose audio is shorter than its sidecar says is not done."""
+    put_part(scene.store, PLAN.parts[0])
+    scene.store.put(keys.part_audio(PLAN.parts[0].digest), b"short")
+    scene.planned()
+    assert scene.states == ["pending"] * 3
+
+
+def test_planned_again_keeps_its_start(scene: Scene) -> None:
+    """A book that is announced again was first submitted when it was."""
+    scene.checkpoint.seed(a_book_record(start_time=1000.0, stage="failed", reason="no voice"), {})
+    scene.planned()
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    assert (book.start_time, book.stage, book.reason) == (1000.0, "synthesising", "")
+    assert book.last_update > 1000.0
+
+
+def test_last_part(scene: Scene) -> None:
+    """Only the event that leaves nothing pending makes a book ready to be concluded."""
+    scene.planned()
+    assert [scene.make(index) for index in (2, 0, 1)] == [False, False, True]
+    assert scene.states == ["done"] * 3
+
+
+def test_every_event_is_news(scene: Scene) -> None:
+    """An event moves the time of the book's last update."""
+    scene.planned()
+    scene.checkpoint.update_book(BOOK, lambda book: book.model_copy(update={"last_update": 0.0}))
+    scene.make(0)
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    assert book.last_update > 0.0
+
+
+@pytest.mark.parametrize("event", [DONE, BookFailed(book_id=BOOK, reason="no voice")])
+def test_own_events_change_nothing(scene: Scene, event: BookDone | BookFailed) -> None:
+    """What the merger has published itself comes back to it and changes nothing."""
+    scene.planned(0, 1, 2)
+    assert not scene.merger.on_event(event)
+    assert scene.stage == "synthesising"
+
+
+def test_unknown_book_is_rebuilt(scene: Scene) -> None:
+    """When the checkpoint was lost, the first event of a book brings all of it back from storage."""
+    put_plan(scene.store, PLAN)
+    put_part(scene.store, PLAN.parts[1])
+    assert not scene.make(0)
+    assert scene.states == ["done", "done", "pending"]
+    assert scene.make(2)
+
+
+def test_unknown_part(scene: Scene) -> None:
+    """An event of a part that the plan does not have is logged and changes nothing."""
+    scene.planned()
+    with capture_logs() as logs:
+        assert not scene.merger.on_event(a_part_done(part=99))
+    assert logs == [{"event": "merge.unknown_part", "log_level": "warning", "book": BOOK, "part": 99}]
+    assert scene.states == ["pending"] * 3
+
+
+def test_no_plan(scene: Scene) -> None:
+    """Events of a book that storage does not know are logged, and nothing is concluded."""
+    with capture_logs() as logs:
+        scene.merger.on_event(BookPlanned(book_id=BOOK))
+        scene.merger.on_event(a_part_done())
+        scene.merger.conclude(BOOK)
+    assert [entry["event"] for entry in logs] == ["merge.no_plan", "merge.no_plan", "merge.unknown_part"]
+    assert scene.checkpoint.books() == []
+    assert scene.published == []
+
+
+def test_unreadable_plan(scene: Scene) -> None:
+    """A plan that cannot be read is the same as none."""
+    scene.store.put(keys.book(BOOK, keys.PLAN), b"{")
+    with capture_logs() as logs:
+        scene.merger.on_event(BookPlanned(book_id=BOOK))
+    assert [entry["event"] for entry in logs] == ["merge.no_plan"]
+
+
+def test_done_book(scene: Scene) -> None:
+    """A finished book is assembled, reported in storage, announced and recorded."""
+    scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    assert scene.assembled == [BOOK]
+    assert decode(scene.store.get(keys.report(BOOK))) == DONE
+    assert scene.published == [DONE]
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    assert (book.stage, book.output, book.audio_seconds, book.audio_bytes) == ("done", OUTPUT, 3.0, 3000)
+
+
+def test_put_then_publish(scene: Scene) -> None:
+    """A book is announced when its report is in storage, not before."""
+    scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    assert keys.report(BOOK) in scene.broker.stored
+
+
+def test_concluded_again(scene: Scene) -> None:
+    """Concluding a finished book again does nothing, also when its last event comes twice."""
+    scene.planned(0, 1)
+    scene.make(2)
+    scene.merger.conclude(BOOK)
+    scene.make(2)
+    scene.merger.conclude(BOOK)
+    assert scene.assembled == [BOOK]
+    assert scene.published == [DONE]
+    assert scene.stage == "done"
+
+
+def test_concluded_too_early(scene: Scene) -> None:
+    """A book with a pending part is not concluded, even if another part has failed."""
+    scene.planned(0)
+    scene.fail(1)
+    scene.merger.conclude(BOOK)
+    assert (scene.stage, scene.published) == ("synthesising", [])
+
+
+def test_failed_book(scene: Scene) -> None:
+    """A book with a failed part is failed, once, and the reason names the chapter."""
+    scene.planned(0, 1)
+    assert scene.fail(2)
+    scene.merger.conclude(BOOK)
+    scene.merger.conclude(BOOK)
+    reason = "1 parts missing, in chapters 2: no such voice"
+    assert scene.published == [BookFailed(book_id=BOOK, reason=reason)]
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    assert (book.stage, book.reason) == ("failed", reason)
+    assert scene.assembled == []
+
+
+def test_failed_book_planned_again(scene: Scene) -> None:
+    """After a failure the same command again makes the missing part pending, and the book can be finished."""
+    scene.planned(0, 1)
+    scene.fail(2)
+    scene.merger.conclude(BOOK)
+    assert not scene.planned()
+    assert (scene.stage, scene.states) == ("synthesising", ["done", "done", "pending"])
+    assert scene.make(2)
+    scene.merger.conclude(BOOK)
+    assert scene.stage == "done"
+
+
+def test_late_part_saves_a_failed_book(scene: Scene) -> None:
+    """A part that is done after its book has failed finishes the book."""
+    scene.planned(0, 1)
+    scene.fail(2)
+    scene.merger.conclude(BOOK)
+    assert scene.make(2)
+    scene.merger.conclude(BOOK)
+    assert scene.published[-1] == DONE
+    assert scene.stage == "done"
+
+
+def test_corrupt_part(scene: Scene) -> None:
+    """A damaged part fails the book, and its sidecar is deleted so that it is made anew."""
+    scene.planned(0, 1, 2)
+    scene.failure = CorruptPart(PLAN.parts[1])
+    scene.merger.conclude(BOOK)
+    (event,) = scene.published
+    assert isinstance(event, BookFailed)
+    assert event.reason.startswith("part 1 of chapter 1 is missing or damaged in storage; run e2a-produce again")
+    assert scene.stage == "failed"
+    assert keys.report(BOOK) not in scene.store.objects
+    assert not scene.planned()
+    assert scene.states == ["done", "pending", "done"]
+
+
+def test_plan_lost_before_assembly(scene: Scene) -> None:
+    """A book whose plan has vanished is failed, and the reason names the object."""
+    scene.planned(0, 1, 2)
+    scene.store.delete(keys.book(BOOK, keys.PLAN))
+    scene.merger.conclude(BOOK)
+    (event,) = scene.published
+    assert isinstance(event, BookFailed)
+    assert keys.book(BOOK, keys.PLAN) in event.reason
+
+
+def test_another_merger_is_at_it(scene: Scene) -> None:
+    """A book whose lease another merger holds is left alone."""
+    scene.planned(0, 1, 2)
+    scene.checkpoint.claim(LEASE, "merger-2", ttl=6.0)
+    scene.merger.conclude(BOOK)
+    assert scene.assembled == []
+    assert scene.published == []
+    assert scene.stage == "synthesising"
+
+
+@pytest.mark.parametrize("failure", [None, Retryable("storage is away"), ZeroDivisionError()])
+def test_lease_is_given_back(scene: Scene, failure: Exception | None) -> None:
+    """However an assembly ends, another merger may try next, and no attempt is counted against the book."""
+    scene.planned(0, 1, 2)
+    scene.failure = failure
+    with contextlib.nullcontext() if failure is None else pytest.raises(type(failure)):
+        scene.merger.conclude(BOOK)
+    assert scene.checkpoint.claim(LEASE, "merger-2", ttl=6.0) == 1
+
+
+def test_interrupted_assembly(scene: Scene) -> None:
+    """An assembly that was cut short announces nothing, is found by the sweep, and succeeds later."""
+    scene.planned(0, 1, 2)
+    scene.failure = Retryable("storage is away")
+    with pytest.raises(Retryable):
+        scene.merger.conclude(BOOK)
+    assert (scene.stage, scene.published) == ("assembling", [])
+    assert scene.merger.unconcluded() == [BOOK]
+    scene.failure = None
+    scene.merger.conclude(BOOK)
+    assert scene.published == [DONE]
+    assert scene.merger.unconcluded() == []
+
+
+def test_unconcluded(scene: Scene) -> None:
+    """The sweep finds books with nothing pending that have not ended, the first submitted first."""
+    books = {
+        "working": ("synthesising", "pending"),
+        "assembling": ("assembling", "done"),
+        "done": ("done", "done"),
+        "failed": ("failed", "failed"),
+        "forgotten": ("synthesising", "failed"),
+    }
+    for start, (book_id, (stage, state)) in enumerate(books.items()):
+        book = a_book_record(book_id, stage=stage, start_time=float(-start))
+        scene.checkpoint.seed(book, {0: a_part_record("done"), 1: a_part_record(state)})
+    assert scene.merger.unconcluded() == ["forgotten", "assembling"]

@@ -1,0 +1,100 @@
+"""Content addresses, and the values a plan is made of."""
+
+import pytest
+from pydantic import ValidationError
+
+from e2a.plan import Part, Plan, Sentence, Sidecar, Speech, book_id, part_digest, part_seed
+from tests.unit.builders import a_part, a_plan, a_sidecar, a_speech
+
+SENTENCES = (Sentence(text="Où suis-je ?", pause_ms=250), Sentence(text="Ici.", pause_ms=1500))
+SPEECH = Speech(engine="espeak", language="fr", voice="fr+f2", speed=1.5)
+OTHER = {"engine": "simulated", "language": "fr-CA", "voice": "", "speed": 1.25}
+
+
+def test_part_digest_never_changes() -> None:
+    """The address of known sentences is pinned: changing it re-synthesises every book in storage."""
+    assert part_digest(SENTENCES, SPEECH) == "1b25bcf0a6bb65cc96a4ad623612c12a5809de465e0dadd6ffb708d9cc64b9ba"
+
+
+def test_book_id_never_changes() -> None:
+    """The identity of known bytes is pinned: changing it makes every book a new one."""
+    assert book_id(b"epub", SPEECH, "m4b") == "86df0b4eadbb42c9"
+
+
+def test_other_values_cover_speech() -> None:
+    """Every field of Speech has another value here, so the tests below cover all of them."""
+    assert set(OTHER) == set(Speech.model_fields)
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_every_option_changes_the_sound(field: str) -> None:
+    """Each option of the speech is part of the address of a part and of the identity of a book."""
+    speech = SPEECH.model_copy(update={field: OTHER[field]})
+    assert part_digest(SENTENCES, speech) != part_digest(SENTENCES, SPEECH)
+    assert book_id(b"epub", speech, "m4b") != book_id(b"epub", SPEECH, "m4b")
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        SENTENCES[:1],
+        SENTENCES[::-1],
+        (SENTENCES[0], Sentence(text="Ici.", pause_ms=600)),
+        (SENTENCES[0], Sentence(text="Là.", pause_ms=1500)),
+        (Sentence(text="Où suis-je ?Ici.", pause_ms=250),),
+    ],
+    ids=["fewer", "order", "pause", "text", "boundary"],
+)
+def test_every_sentence_changes_the_sound(sentences: tuple[Sentence, ...]) -> None:
+    """Texts, their order, their boundaries and their pauses are all part of the address."""
+    assert part_digest(sentences, SPEECH) != part_digest(SENTENCES, SPEECH)
+
+
+def test_speed_as_a_whole_number() -> None:
+    """A speed of 1 and a speed of 1.0 are the same book."""
+    assert part_digest(SENTENCES, a_speech(speed=1)) == part_digest(SENTENCES, a_speech(speed=1.0))
+
+
+def test_book_id_depends_on_source_and_format() -> None:
+    """Other bytes or another output format are another book; the id is short enough for a key."""
+    ids = {book_id(b"epub", SPEECH, "m4b"), book_id(b"epub2", SPEECH, "m4b"), book_id(b"epub", SPEECH, "mp3")}
+    assert len(ids) == 3
+    assert {len(name) for name in ids} == {16}
+
+
+def test_seed_comes_from_the_digest() -> None:
+    """The seed is the first 32 bits of the digest."""
+    assert part_seed("ffffffff" + "0" * 56) == 2**32 - 1
+    assert part_seed("0000000a" + "f" * 56) == 10
+
+
+def test_parts_in_reading_order() -> None:
+    """The parts of a plan are those of its chapters, in order, each at its index."""
+    plan = a_plan(parts=(2, 1, 3))
+    assert [part.index for part in plan.parts] == list(range(6))
+    assert [part.chapter for part in plan.parts] == [0, 0, 1, 2, 2, 2]
+
+
+def test_plan_survives_storage() -> None:
+    """A plan read from its JSON is equal, also after its parts were listed."""
+    plan = a_plan()
+    assert plan.parts
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_newer_fields_are_ignored() -> None:
+    """A field that a newer version has added does not stop an older reader."""
+    assert Part.model_validate(a_part().model_dump() | {"mood": "sad"}) == a_part()
+
+
+def test_values_are_frozen() -> None:
+    """A plan cannot be changed."""
+    with pytest.raises(ValidationError, match="frozen"):
+        a_plan().title = "Persuasion"  # type: ignore[misc]
+
+
+def test_sidecar_in_seconds() -> None:
+    """The length in seconds is samples over sample rate, and is not stored."""
+    sidecar = a_sidecar(a_part(), samples=30_720, sample_rate=20_480)
+    assert sidecar.seconds == 1.5
+    assert "seconds" not in Sidecar.model_dump(sidecar)

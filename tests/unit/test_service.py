@@ -1,0 +1,91 @@
+"""Exit codes of expected failures, and what signals do."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+from e2a import service
+from e2a.errors import ExitCode, Poison, Retryable, UserError
+
+SELF_SIGNALLED = """
+import os, signal
+from e2a.service import stop_on_signals
+
+stop = stop_on_signals()
+assert not stop.is_set()
+signal.raise_signal(signal.{first})
+print("stopping" if stop.is_set() else "deaf", flush=True)
+signal.raise_signal(signal.{second})
+print("still here", flush=True)
+"""
+
+
+def raising(error: BaseException) -> Callable[[], NoReturn]:
+    """Return a command that ends with an exception."""
+
+    def main() -> NoReturn:
+        raise error
+
+    return main
+
+
+def test_exit_codes_never_change() -> None:
+    """Scripts and supervisors know these numbers."""
+    assert {code.name: code.value for code in ExitCode} == {
+        "OK": 0,
+        "BUG": 1,
+        "BOOK_FAILED": 2,
+        "USAGE": 64,
+        "BAD_INPUT": 65,
+        "NO_INPUT": 66,
+        "UNAVAILABLE": 69,
+        "CANNOT_WRITE": 73,
+        "CONFIG": 78,
+        "INTERRUPTED": 130,
+    }
+
+
+@pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.BOOK_FAILED])
+def test_the_command_chooses(code: ExitCode, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that returns sets its own exit code, and nothing is written."""
+    assert service.run("e2a-x", lambda: code) == code
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("no such file", ExitCode.NO_INPUT), ExitCode.NO_INPUT),
+        (UserError("no such setting", ExitCode.CONFIG), ExitCode.CONFIG),
+        (Retryable("Kafka 127.0.0.1:9092: away"), ExitCode.UNAVAILABLE),
+    ],
+)
+def test_expected_failure(error: Exception, code: ExitCode, capsys: pytest.CaptureFixture[str]) -> None:
+    """An expected failure becomes its exit code and exactly one line on standard error."""
+    assert service.run("e2a-x", raising(error)) == code
+    assert capsys.readouterr() == ("", f"e2a-x: {error}\n")
+
+
+def test_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C has its exit code and needs no explanation."""
+    assert service.run("e2a-x", raising(KeyboardInterrupt())) == ExitCode.INTERRUPTED
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("bug", [ZeroDivisionError, Poison])
+def test_a_bug_propagates(bug: type[Exception]) -> None:
+    """Any other exception goes up and crashes the process: its supervisor starts it again."""
+    with pytest.raises(bug):
+        service.run("e2a-x", raising(bug()))
+
+
+@pytest.mark.parametrize(("first", "second"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGTERM"), ("SIGTERM", "SIGINT")])
+def test_signals(first: str, second: str) -> None:
+    """The first signal sets the flag and the process goes on; the second ends it at once, by name."""
+    program = SELF_SIGNALLED.format(first=first, second=second)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("stopping\n", "")
+    assert result.returncode == ExitCode.INTERRUPTED

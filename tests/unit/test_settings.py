@@ -1,0 +1,113 @@
+"""Settings: where values come from, and what a wrong one says."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from e2a.errors import ExitCode, UserError
+from e2a.settings import MergerSettings, MonitorSettings, ProducerSettings, Settings, SynthSettings, load, markdown_page
+
+SERVICES = [ProducerSettings, SynthSettings, MergerSettings, MonitorSettings]
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+@pytest.mark.parametrize("cls", SERVICES, ids=lambda cls: cls.__name__)
+def test_defaults(cls: type[Settings]) -> None:
+    """Without any variable every service has settings that work on one machine."""
+    settings = load(cls)
+    assert settings.kafka_bootstrap == "127.0.0.1:9092"
+    assert settings.storage.endswith(".local/share/e2a/storage")
+
+
+@pytest.mark.parametrize("argv", [None, []], ids=["environment", "options"])
+def test_environment(monkeypatch: pytest.MonkeyPatch, argv: list[str] | None) -> None:
+    """A variable sets the field of its name, of a shared class too, whether or not options are read."""
+    monkeypatch.setenv("E2A_PARTITIONS", "3")
+    monkeypatch.setenv("E2A_ENGINE", "simulated")
+    settings = load(SynthSettings, argv)
+    assert (settings.partitions, settings.engine) == (3, "simulated")
+
+
+def test_variables_of_others_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable without our prefix, or of another service, changes nothing."""
+    monkeypatch.setenv("ENGINE", "steam")
+    monkeypatch.setenv("E2A_MONITOR_PORT", "none")
+    assert load(SynthSettings, []).engine == "espeak"
+
+
+def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option wins over the variable of the same name; the other variables stay."""
+    monkeypatch.setenv("E2A_LOG_LEVEL", "error")
+    monkeypatch.setenv("E2A_PARTITIONS", "3")
+    settings = load(SynthSettings, ["--log-level", "debug"])
+    assert (settings.log_level, settings.partitions) == ("debug", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("E2A_PARTITIONS", "0"),
+        ("E2A_PARTITIONS", "many"),
+        ("E2A_PATIENCE", "0"),
+        ("E2A_METRICS_PORT", "65536"),
+        ("E2A_LOG_LEVEL", "loud"),
+        ("E2A_LOG_FORMAT", "xml"),
+        ("E2A_S3_SECURE", "perhaps"),
+        ("E2A_BITRATE", "8"),
+        ("E2A_GRACE", "-1"),
+        ("E2A_SESSION_TIMEOUT", "0"),
+        ("E2A_SIMULATED_RTF", "-0.1"),
+    ],
+)
+@pytest.mark.parametrize("argv", [None, []], ids=["environment", "options"])
+def test_wrong_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, argv: list[str] | None) -> None:
+    """A wrong value ends the command with CONFIG, and one line names the variable and the value."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=rf"^setting {name} = '{value}': Input should be .+$") as caught:
+        load(SynthSettings, argv)
+    assert caught.value.code == ExitCode.CONFIG
+
+
+def test_wrong_option_names_the_variable() -> None:
+    """A wrong value given as an option is reported as the same setting."""
+    with pytest.raises(UserError, match="setting E2A_MONITOR_PORT = '70000'") as caught:
+        load(MonitorSettings, ["--monitor-port", "70000"])
+    assert caught.value.code == ExitCode.CONFIG
+
+
+def test_wrong_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merger that never sweeps is not accepted."""
+    monkeypatch.setenv("E2A_SWEEP", "0")
+    with pytest.raises(UserError, match="E2A_SWEEP"):
+        load(MergerSettings, [])
+
+
+def test_secret_stays_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The S3 secret key is not shown when settings are printed."""
+    monkeypatch.setenv("E2A_S3_SECRET_KEY", "hush")
+    settings = load(Settings)
+    assert settings.s3_secret_key == SecretStr("hush")
+    assert "hush" not in repr(settings)
+
+
+def test_page_is_up_to_date() -> None:
+    """docs/settings.md is what `make docs` writes."""
+    assert PAGE.read_text(encoding="utf-8") == markdown_page()
+
+
+@pytest.mark.parametrize("cls", SERVICES, ids=lambda cls: cls.__name__)
+def test_page_lists_every_setting(cls: type[Settings]) -> None:
+    """Every setting of every service has a row with its meaning."""
+    page = markdown_page()
+    for name, field in cls.model_fields.items():
+        assert field.description
+        assert f"| `E2A_{name.upper()}` |" in page
+        assert field.description in page
+
+
+def test_page_does_not_know_who_wrote_it() -> None:
+    """The default storage is shown below ~, whoever runs `make docs`, and an empty default as nothing."""
+    page = markdown_page()
+    assert "| `E2A_STORAGE` | `~/.local/share/e2a/storage` |" in page
+    assert "| `E2A_S3_SECRET_KEY` |  |" in page

@@ -1,0 +1,99 @@
+"""Tags and chapter marks in FFmpeg's metadata format."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from e2a.plan import Plan
+from merger.tags import Mark, ffmetadata
+from tests.unit.builders import a_plan, a_speech
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+"""Whatever XML can hold, and more."""
+
+
+def tags(plan: Plan, marks: tuple[Mark, ...] = ()) -> dict[str, str]:
+    """Read the global tags as FFmpeg does: a backslash protects what follows it, the first bare = ends the key."""
+    header, *_ = re.split(r"(?m)^\[CHAPTER\]$", ffmetadata(plan, marks, 24_000))
+    first, *lines = re.findall(r"(?s)((?:\\.|[^\\\n])*)\n", header)
+    assert first == ";FFMETADATA1"
+    found = {}
+    for line in lines:
+        match = re.fullmatch(r"((?:\\.|[^\\=])*)=((?:\\.|[^\\])*)", line)
+        assert match is not None, line
+        assert line[0] not in ";#"
+        key, value = (re.sub(r"\\(.)", r"\1", part) for part in match.groups())
+        found[key] = value
+    return found
+
+
+def test_tags() -> None:
+    """A book has title, album, authors, narrator, genre and what players need to see an audiobook."""
+    plan = a_plan(title="Emma", authors=("Jane Austen", "A. Editor"), speech=a_speech(voice="en+f3"))
+    assert tags(plan) == {
+        "title": "Emma",
+        "album": "Emma",
+        "artist": "Jane Austen, A. Editor",
+        "album_artist": "Jane Austen, A. Editor",
+        "composer": "espeak en+f3",
+        "genre": "Audiobook",
+        "media_type": "2",
+        "gapless_playback": "1",
+    }
+
+
+def test_default_voice() -> None:
+    """The engine alone is the narrator when no voice was chosen."""
+    assert tags(a_plan(speech=a_speech(voice="")))["composer"] == "espeak"
+
+
+def test_simulated_engine_is_labelled() -> None:
+    """A book without speech says so."""
+    plan = a_plan(speech=a_speech(engine="simulated", voice="tone"))
+    assert tags(plan)["composer"] == "simulated tone (simulated: no speech)"
+
+
+def test_empty_values_are_left_out() -> None:
+    """A book without authors has no empty tags."""
+    found = tags(a_plan(authors=()))
+    assert not {"artist", "album_artist"} & set(found)
+    assert all(found.values())
+
+
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ("1 + 1 = 2", r"1 + 1 \= 2"),
+        ("; not a comment", r"\; not a comment"),
+        ("# nor this", r"\# nor this"),
+        ("C:\\books\\", r"C:\\books\\"),
+        ("two\nlines", "two lines"),
+        ("two\r\nlines\tand  spaces ", "two lines and spaces"),
+        ("Les Misérables 🎧", "Les Misérables 🎧"),
+    ],
+)
+def test_escaping(title: str, written: str) -> None:
+    """What the format gives a meaning to is escaped, in tags and in marks; a line break is a space."""
+    lines = ffmetadata(a_plan(title=title), [Mark(title, 0, 1024)], 24_000).splitlines()
+    assert lines.count(f"title={written}") == 2
+    assert f"album={written}" in lines
+
+
+@settings(deadline=None)
+@given(TEXT, st.lists(TEXT, max_size=2), TEXT)
+def test_any_text_survives(title: str, authors: list[str], chapter: str) -> None:
+    """Whatever a book is called, a reader of the format gets its words back and no tag more."""
+    found = tags(a_plan(title=title, authors=tuple(authors)), (Mark(chapter, 0, 1024),))
+    assert found.get("title", "") == " ".join(title.split())
+    assert found.get("artist", "") == " ".join(", ".join(authors).split())
+    assert set(found) <= set(tags(a_plan()))
+
+
+def test_chapter_marks() -> None:
+    """Each mark is exact to the sample, in units of one sample, in the order given."""
+    marks = [Mark("One", 0, 30_720), Mark("", 30_720, 61_441)]
+    _, first, second = ffmetadata(a_plan(), marks, 24_000).split("[CHAPTER]\n")
+    assert first == "TIMEBASE=1/24000\nSTART=0\nEND=30720\ntitle=One\n"
+    assert second == "TIMEBASE=1/24000\nSTART=30720\nEND=61441\ntitle=\n"
