@@ -14,7 +14,7 @@ from rich.console import Console
 
 from e2a import __version__, log, service
 from e2a.bus import Admin, KafkaPublisher
-from e2a.checkpoint import RedisCheckpoint
+from e2a.checkpoint import RedisCheckpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Plan
 from e2a.settings import ProducerSettings, SynthSettings, load
@@ -50,6 +50,9 @@ def produce(
     sequential_mode: Annotated[
         bool, typer.Option("--sequential", help="Make the book in this process, without any server.")
     ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Print how far the book has got, as JSON, and do nothing else.")
+    ] = False,
     _version_flag: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -75,9 +78,11 @@ def produce(
     if detach and sequential_mode:
         raise UserError("--sequential works in this process and cannot be detached", ExitCode.USAGE)
     submission = ingest.prepare(book, options)
+    plan = submission.plan
+    if status:
+        return _print_status(settings, plan)
     store = open_store(settings)
     _require(store.check)
-    plan = submission.plan
     if read_report(store, plan.book_id) is None:
         ingest.store_book(submission, store)
         reason = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
@@ -113,6 +118,15 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
         return ""
     with follow.display(console, plan.title) as show:
         return follow.follow(checkpoint, store, plan.book_id, show)
+
+
+def _print_status(settings: ProducerSettings, plan: Plan) -> int:
+    checkpoint = RedisCheckpoint(settings.redis_url)
+    record = checkpoint.book(plan.book_id)
+    if record is None:
+        raise UserError(f"{plan.title!r} was not submitted with these options", ExitCode.NO_INPUT)
+    console.print_json(data=view(record, checkpoint.parts(plan.book_id), checkpoint.workers()))
+    return ExitCode.OK
 
 
 def _deliver(plan: Plan, store: ObjectStore, target: Path) -> None:

@@ -100,14 +100,17 @@ def test_an_emptied_redis_is_filled_again(book: Path, expected: bytes, kafka: st
 def test_object_storage_holds_the_same_book(
     book: Path, expected: bytes, kafka: str, redis: str, minio: str, tmp_path: Path
 ) -> None:
-    """With MinIO instead of a directory, and a detached submission, the book is the same."""
+    """With MinIO instead of a directory, and a detached submission, the book is the same, and --status says so."""
     settings = {"STORAGE": "s3://e2e", "S3_ENDPOINT": minio}
     with stack(tmp_path, kafka, redis, workers=2, partitions=2, **settings) as running:
         detached = running.produce(book, "--detach")
         assert detached.returncode == 0, detached.stderr
         assert "run the same command again" in detached.stdout
         followed = running.produce(book, "--output-dir", tmp_path)
+        status = json.loads(running.produce(book, "--status").stdout)
     assert followed.returncode == 0, followed.stderr
+    assert (status["stage"], status["total_chapters"], status["failed"]) == ("done", CHAPTERS, [])
+    assert status["converted"] == list(range(CHAPTERS))
     assert (tmp_path / "book.m4b").read_bytes() == expected
 
 
