@@ -113,11 +113,12 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
     _require(admin.partitions, checkpoint.check)
     admin.ensure_topics(topics(settings.partitions))
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    before = checkpoint.book(plan.book_id)
     ingest.publish(plan, store, publisher, admin.partitions()[CHAPTERS])
     if detach:
         return ""
     with follow.display(console, plan.title) as show:
-        return follow.follow(checkpoint, store, plan.book_id, show)
+        return follow.follow(checkpoint, store, plan.book_id, before=before, show=show)
 
 
 def _print_status(settings: ProducerSettings, plan: Plan) -> int:

@@ -22,16 +22,24 @@ PATIENCE = 10.0
 Show = Callable[[Numbers, str], None]
 
 
-def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, show: Show) -> str:
+def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: BookRecord | None, show: Show) -> str:
     """Show a book's progress until it ends; return why it is not whole, or an empty string.
 
     A book whose report is in storage has ended, whatever the checkpoint has forgotten.
+
+    Args:
+        checkpoint: how far every book has got.
+        store: where the report will be.
+        book_id: of the book.
+        before: its record before it was announced; it counts for nothing until the merger has answered.
+        show: called twice a second.
     """
     started = time.monotonic()
     while True:
         try:
-            book = checkpoint.book(book_id)
-            numbers = progress(checkpoint.parts(book_id).values())
+            found = checkpoint.book(book_id)
+            book = None if found == before else found
+            numbers = progress(checkpoint.parts(book_id).values() if book else ())
             note = _note(checkpoint, book, numbers, time.monotonic() - started)
             ended = book is None and read_report(store, book_id) is not None
         except Retryable as error:
@@ -90,15 +98,14 @@ def display(console: Console, title: str) -> Iterator[Show]:
 
 
 def _lines(console: Console, clock: "_Clock") -> Show:
-    last = ("", -LINE_EVERY)
+    last_note, last_time = "", -LINE_EVERY
 
     def show(numbers: Numbers, note: str) -> None:
-        nonlocal last
+        nonlocal last_note, last_time
         now = time.monotonic()
-        ended = numbers.parts and numbers.done + numbers.failed == numbers.parts
-        if (note and note != last[0]) or now - last[1] >= LINE_EVERY or (ended and last[0] != "end"):
+        if now - last_time >= LINE_EVERY or note not in {"", last_note}:
             console.print(note or clock.line(numbers), highlight=False, soft_wrap=True)
-            last = ("end" if ended else note, now)
+            last_note, last_time = note, now
 
     return show
 
@@ -113,7 +120,7 @@ class _Clock:
     def line(self, numbers: Numbers) -> str:
         if not numbers.parts:
             return "starting"
-        if self._at_start is None:
+        if self._at_start is None or numbers.seconds_done < self._at_start:
             self._at_start = numbers.seconds_done
         speed, left = remaining(numbers, time.monotonic() - self._started, self._at_start)
         return describe(numbers, speed, left)

@@ -48,6 +48,7 @@ def environment(data: Path, workers: int, storage: str) -> dict[str, str]:
         "E2A_PARTITIONS": str(workers),
         "E2A_MONITOR_PORT": str(monitor),
         "E2A_PATIENCE": "90",
+        "E2A_GRACE": "1",
     }
     return os.environ | own
 
