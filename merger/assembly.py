@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Part, Plan, Sidecar
@@ -110,26 +110,14 @@ def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, target: Pat
     command += ["-map", "0:a:0", "-map_metadata", "1", "-map_chapters", "1", "-c", "copy"]
     command += ["-fflags", "+bitexact", "-movflags", "+faststart", "-f", "ipod", str(target)]
     with tempfile.TemporaryFile() as messages:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as process:
-            _feed(process, audio)
+        # a pipe that breaks is explained by the exit status
+        with suppress(BrokenPipeError), subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as process:
+            assert process.stdin is not None
+            for data in audio:
+                process.stdin.write(data)
         if process.returncode:
             messages.seek(0)
             raise Retryable(f"ffmpeg: exit {process.returncode}: {messages.read().decode()[-500:]}")
-
-
-def _feed(process: "subprocess.Popen[bytes]", audio: Iterable[bytes]) -> None:
-    """Write the parts to ffmpeg; its exit status tells if it stopped listening."""
-    stdin: IO[bytes] | None = process.stdin
-    assert stdin is not None
-    try:
-        for data in audio:
-            stdin.write(data)
-        stdin.close()
-    except BrokenPipeError:
-        return
-    except BaseException:
-        process.kill()
-        raise
 
 
 def _verify(book: Path, samples: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2a.errors import ExitCode, UserError
+from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Chapter, Plan
 from e2a.settings import SynthSettings
 from e2a.storage import keys
@@ -139,3 +139,16 @@ def test_a_missing_ffmpeg_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     with pytest.raises(UserError, match="apt-get install ffmpeg") as caught:
         check_programs()
     assert caught.value.code == ExitCode.UNAVAILABLE
+
+
+def test_a_failing_ffmpeg_may_work_later(
+    plan: Plan, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An ffmpeg that stops in the middle, as on a full disk, is a Retryable with its last words, and no book is stored."""
+    fake = tmp_path / "ffmpeg"
+    fake.write_text("#!/bin/sh\necho No space left on device >&2\nexit 228\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(Retryable, match="ffmpeg: exit 228: No space left on device"):
+        assemble(plan, store)
+    assert store.size(keys.output(plan.book_id, "m4b")) is None
