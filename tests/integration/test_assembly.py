@@ -144,7 +144,7 @@ def test_a_missing_ffmpeg_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_a_failing_ffmpeg_may_work_later(
     plan: Plan, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """An ffmpeg that stops in the middle, as on a full disk, is a Retryable with its last words, and no book is stored."""
+    """An ffmpeg that stops in the middle is a Retryable with its last words, and no book is stored."""
     fake = tmp_path / "ffmpeg"
     fake.write_text("#!/bin/sh\necho No space left on device >&2\nexit 228\n")
     fake.chmod(0o755)
