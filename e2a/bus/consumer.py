@@ -13,7 +13,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from e2a import log
 from e2a.bus.config import consumer
@@ -26,14 +26,10 @@ IN_HAND = 2
 REVOKE_PATIENCE = 10.0
 """Seconds that a part in hand may take to finish when its partition moves to another worker."""
 
+COMMIT_PAUSE = 0.25
+"""Seconds before a refused commit is tried again."""
+
 _POLL = 0.02
-_COMMIT_TRIES = 5
-_TRANSIENT_COMMIT = {
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError._WAIT_COORD,
-}
 
 logger = log.get(__name__)
 
@@ -85,6 +81,8 @@ class JobConsumer:
         self._epochs: dict[int, int] = {}
         self._epoch = 0
         self._paused = False
+        self._uncommitted: dict[int, int] = {}
+        self._commit_after = 0.0
 
     @property
     def partitions(self) -> tuple[int, ...]:
@@ -100,11 +98,13 @@ class JobConsumer:
             while not stop.is_set():
                 self._receive(self._consumer.poll(_POLL if self._in_hand else 0.2))
                 self._settle()
+                self._commit()
                 self._set_paused(len(self._in_hand) >= IN_HAND)
             self._drain()
         finally:
             for work in self._in_hand:
                 work.abandoned.set()
+            self._in_hand.clear()
             self._consumer.close()
             self._threads.shutdown()
 
@@ -149,7 +149,8 @@ class JobConsumer:
             self._publisher.send(DEAD_LETTERS, [outcome.dead_letter])
         if outcome.event is not None:
             self._publisher.send(EVENTS, [outcome.event])
-        self._commit(work.position)
+        self._uncommitted[work.position.partition] = work.position.offset + 1
+        self._commit()
 
     def _owns(self, work: _Work) -> bool:
         return self._epochs.get(work.position.partition) == work.epoch
@@ -159,19 +160,19 @@ class JobConsumer:
         self._epochs.pop(work.position.partition, None)
         logger.info("bus.not_committed", source=str(work.position))
 
-    def _commit(self, position: _Position) -> None:
-        """Commit the offset behind a message. A commit that is refused only causes a redelivery."""
-        offset = TopicPartition(CHAPTERS, position.partition, position.offset + 1)
-        for attempt in range(_COMMIT_TRIES):
-            try:
-                self._consumer.commit(offsets=[offset], asynchronous=False)
-                return
-            except KafkaException as error:
-                code = error.args[0].code()
-                logger.warning("bus.commit_refused", source=str(position), code=error.args[0].name())
-                if code not in _TRANSIENT_COMMIT:
-                    return
-                time.sleep(0.1 * 2**attempt)
+    def _commit(self) -> None:
+        """Commit what is published. A refusal, as in the middle of a rebalance, is tried again while we own it."""
+        if not self._uncommitted or time.monotonic() < self._commit_after:
+            return
+        offsets = [TopicPartition(CHAPTERS, *position) for position in self._uncommitted.items()]
+        try:
+            for result in self._consumer.commit(offsets=offsets, asynchronous=False) or ():
+                if result.error is not None:
+                    raise KafkaException(result.error)
+            self._uncommitted.clear()
+        except KafkaException as error:
+            logger.warning("bus.commit_refused", offsets=self._uncommitted, code=error.args[0].name())
+            self._commit_after = time.monotonic() + COMMIT_PAUSE
 
     def _drain(self) -> None:
         """Finish the first job in hand within the grace period, hand back the others."""
@@ -182,6 +183,7 @@ class JobConsumer:
             self._in_hand[0].abandoned.set()
         wait([work.future for work in self._in_hand])
         self._settle()
+        self._commit()
 
     def _set_paused(self, full: bool) -> None:
         if full != self._paused:
@@ -199,6 +201,7 @@ class JobConsumer:
     def _on_revoke(self, _kafka: Consumer, partitions: list[TopicPartition]) -> None:
         leaving = {partition.partition for partition in partitions}
         deadline = time.monotonic() + REVOKE_PATIENCE
+        self._commit_after = 0.0
         for work in [work for work in self._in_hand if work.position.partition in leaving]:
             wait([work.future], timeout=max(0.0, deadline - time.monotonic()))
             try:
@@ -221,6 +224,7 @@ class JobConsumer:
         """Let go of partitions and of every job from them."""
         for partition in partitions:
             self._epochs.pop(partition, None)
+            self._uncommitted.pop(partition, None)
         for work in self._in_hand:
             if work.position.partition in partitions:
                 work.abandoned.set()

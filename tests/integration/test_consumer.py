@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 
 import pytest
@@ -133,16 +134,22 @@ def test_what_was_given_back_is_done_by_the_next(bootstrap: str) -> None:
     assert events(bootstrap) == [0, 1]
 
 
-def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str) -> None:
-    """When a partition moves, its job in hand is finished, committed, and not given to the joiner."""
+def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a partition moves, its owner waits for the job in hand and commits it; the joiner is not given it."""
     owner, joiner = Hands(), Hands()
+
+    def finish_then_wait(futures: object, timeout: float | None = None) -> object:
+        owner.finish(0, 1)
+        return wait(futures, timeout)  # type: ignore[call-overload]
+
     send(bootstrap, (0, 0), (1, 1))
     with consuming(bootstrap, owner.handle) as first:
         wait_until(lambda: sorted(owner.begun) == [0, 1])
+        monkeypatch.setattr("e2a.bus.consumer.wait", finish_then_wait)
         with consuming(bootstrap, joiner.handle) as second:
-            threading.Timer(1.0, owner.finish, (0, 1)).start()
             wait_until(lambda: len(first.partitions) == len(second.partitions) == 1)
             wait_until(lambda: committed(bootstrap, PARTITIONS) == [1, 1])
+        monkeypatch.undo()
     assert joiner.begun == []
     assert events(bootstrap) == [0, 1]
 

@@ -64,6 +64,7 @@ class Scene:
         self.assembled.append(plan.book_id)
         if self.failure is not None:
             raise self.failure
+        store.put(OUTPUT, bytes(3000))
         return OUTPUT, 3.0, 3000
 
     def planned(self, *made: int) -> bool:
@@ -347,3 +348,42 @@ def test_unconcluded(scene: Scene) -> None:
         book = a_book_record(book_id, stage=stage, start_time=float(-start))
         scene.checkpoint.seed(book, {0: a_part_record("done"), 1: a_part_record(state)})
     assert scene.merger.unconcluded() == ["forgotten", "assembling"]
+
+
+def test_a_finished_book_announced_again(scene: Scene) -> None:
+    """A finished book is not assembled or announced again, neither on a second submission nor from an empty Redis."""
+    scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    for happen in (lambda: None, scene.checkpoint.forget):
+        happen()
+        assert scene.planned()
+        scene.merger.conclude(BOOK)
+        book = scene.checkpoint.book(BOOK)
+        assert book is not None
+        assert (book.stage, book.output, book.audio_seconds) == ("done", OUTPUT, 3.0)
+    assert scene.published == [DONE]
+
+
+def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that forgets everything while a book is assembled is filled again: the book is done."""
+
+    def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
+        scene.checkpoint.forget()
+        return scene.assemble(plan, store)
+
+    monkeypatch.setattr(merge, "assemble", assemble)
+    scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    assert scene.stage == "done"
+    assert scene.published == [DONE]
+
+
+def test_a_corrupt_part_is_told_once(scene: Scene) -> None:
+    """A late event about a book with a corrupt part does not announce its failure again."""
+    scene.failure = CorruptPart(PLAN.parts[1])
+    scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    scene.merger.on_event(a_part_done(PLAN.parts[0]))
+    scene.merger.conclude(BOOK)
+    assert scene.states == ["done", "failed", "done"]
+    assert [message.type for message in scene.published] == ["BookFailed"]
