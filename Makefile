@@ -6,6 +6,7 @@ OUTPUT ?= audiobooks
 OPTIONS ?=
 
 PYTHON := .venv/bin/python
+COMPLETE := .venv/.complete
 SAMPLE := .e2a/sample.epub
 
 .DEFAULT_GOAL := help
@@ -14,33 +15,33 @@ SAMPLE := .e2a/sample.epub
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-audiobook: programs $(PYTHON) $(SAMPLE)  ## Make an audiobook on this machine; BOOK=path.epub WORKERS=4 STORAGE=minio OUTPUT=folder OPTIONS="--speed 1.2"
+audiobook: programs $(COMPLETE) $(SAMPLE)  ## Make an audiobook on this machine; BOOK=path.epub WORKERS=4 STORAGE=minio OUTPUT=folder OPTIONS="--speed 1.2"
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) deploy/local/audiobook.py "$(or $(BOOK),$(SAMPLE))" --workers $(WORKERS) --storage $(STORAGE) --output-dir "$(OUTPUT)" $(OPTIONS)
 
-setup: $(PYTHON)  ## Make the environment in .venv
+setup: $(COMPLETE)  ## Make the environment in .venv
 
-test: programs $(PYTHON)  ## Run all tests, against real servers
+test: programs $(COMPLETE)  ## Run all tests, against real servers
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) -m pytest
 
-test-fast: $(PYTHON)  ## Run the tests that need no server
+test-fast: $(COMPLETE)  ## Run the tests that need no server
 	@$(PYTHON) -m pytest tests/unit
 
-lint: $(PYTHON)  ## Check style, types and the import rules
+lint: $(COMPLETE)  ## Check style, types and the import rules
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-format: $(PYTHON)  ## Format the code
+format: $(COMPLETE)  ## Format the code
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-docs: $(PYTHON)  ## Write the generated pages of docs/
+docs: $(COMPLETE)  ## Write the generated pages of docs/
 	@$(PYTHON) -c 'from e2a.settings import markdown_page; print(markdown_page(), end="")' > docs/settings.md
 
-bench: programs $(PYTHON)  ## Measure the overhead of the pipeline with the simulated engine
+bench: programs $(COMPLETE)  ## Measure the overhead of the pipeline with the simulated engine
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) -m bench.overhead
 
@@ -51,7 +52,7 @@ clean:  ## Remove the environment and what the local pipeline has stored
 programs:
 	@deploy/local/install
 
-$(PYTHON): requirements-dev.txt pyproject.toml
+$(COMPLETE): requirements-dev.txt pyproject.toml
 	@deploy/local/install
 	@echo "making .venv"
 	@rm -rf .venv
@@ -59,7 +60,7 @@ $(PYTHON): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --requirement requirements-dev.txt
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
-	@touch $(PYTHON)
+	@touch $@
 
 $(SAMPLE): samples
 	@mkdir -p .e2a

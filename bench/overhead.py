@@ -14,6 +14,7 @@ import os
 import platform
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from e2a.plan import Speech
@@ -32,13 +33,10 @@ def work_seconds(book: Path, rtf: float) -> list[float]:
     return [sum(len(each.text) for each in part.sentences) / CHARACTERS_PER_SECOND * rtf for part in plan.parts]
 
 
-def timeline(running: Stack) -> dict[str, float]:
-    """Return the parts that each worker made."""
-    book_id = running.checkpoint.books()[0]
-    made: dict[str, float] = {}
-    for record in running.checkpoint.parts(book_id).values():
-        made[record.worker] = made.get(record.worker, 0) + 1
-    return made
+def parts_by_worker(running: Stack) -> dict[str, int]:
+    """Return how many parts each worker made."""
+    (book_id,) = running.checkpoint.books()
+    return dict(sorted(Counter(record.worker for record in running.checkpoint.parts(book_id).values()).items()))
 
 
 def measure(book: Path, folder: Path, workers: int, rtf: float) -> dict[str, object]:
@@ -51,7 +49,7 @@ def measure(book: Path, folder: Path, workers: int, rtf: float) -> dict[str, obj
             result = running.produce(book, "--output-dir", folder)
             wall = time.monotonic() - started
             assert result.returncode == 0, result.stderr
-            made = timeline(running)
+            made = parts_by_worker(running)
     return {
         "engine": "simulated",
         "workers": workers,

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram, Summary, start_http_server
 
+from e2a.errors import ExitCode, UserError
+
 PARTS = Counter("e2a_parts", "Parts finished by this worker", ["outcome"])
 AUDIO_SECONDS = Counter("e2a_audio_seconds", "Seconds of audio synthesised by this worker")
 BUSY_SECONDS = Summary("e2a_busy_seconds", "Seconds that this worker's engine has spent speaking")
@@ -15,6 +17,14 @@ PARTITIONS = Gauge("e2a_partitions", "Partitions of the chapters topic that this
 
 
 def serve(port: int) -> None:
-    """Serve the Prometheus page on every address at `port`; 0 serves none."""
-    if port:
+    """Serve the Prometheus page on every address at `port`; 0 serves none.
+
+    Raises:
+        UserError: the port is taken (exit code UNAVAILABLE).
+    """
+    if not port:
+        return
+    try:
         start_http_server(port)
+    except OSError as error:
+        raise UserError(f"metrics port {port}: {error.strerror}", ExitCode.UNAVAILABLE) from error

@@ -31,19 +31,22 @@ class Settings(BaseSettings):
     partitions: Annotated[int, Ge(1)] = Field(
         12, description="partitions of the chapters topic: one for each worker that may work at once"
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="URL of Redis")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern="^(redis|rediss|unix)://", description="URL of Redis")
     storage: str = Field(
         str(Path.home() / ".local/share/e2a/storage"),
+        pattern="^(s3://[^/]+$|[^:]*$)",
         description="where books live: a directory, or s3://BUCKET",
     )
-    s3_endpoint: str = Field("127.0.0.1:9000", description="host:port of MinIO or another S3 server")
+    s3_endpoint: str = Field(
+        "127.0.0.1:9000", pattern="^[^/]+$", description="host:port of MinIO or another S3 server, without a scheme"
+    )
     s3_access_key: str = Field("", description="S3 access key")
     s3_secret_key: SecretStr = Field(
         SecretStr(""), description="S3 secret key; may be a file e2a_s3_secret_key in /run/secrets"
     )
     s3_secure: bool = Field(False, description="speak TLS to the S3 server")
     patience: Annotated[float, Gt(0)] = Field(
-        120.0, description="seconds to wait for a server that went away before the work in hand is given up"
+        120.0, description="seconds to wait for Kafka at the start, and for storage before the work in hand is given up"
     )
     log_level: LogLevel = Field("info", description="least level logged")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
@@ -78,7 +81,6 @@ class SynthSettings(SpeechSettings, ServiceSettings):
     session_timeout: Annotated[float, Gt(0)] = Field(
         6.0, description="seconds of silence after which Kafka gives a worker's partition to another"
     )
-    bitrate: Annotated[int, Interval(ge=16, le=320)] = Field(64, description="AAC bit rate in kbit/s")
     simulated_rtf: Annotated[float, Ge(0)] = Field(
         0.0, description="simulated engine only: seconds of pretended work for a second of audio"
     )
@@ -124,6 +126,7 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
 def markdown_page() -> str:
     """Return `docs/settings.md`: every setting of every service."""
     services: dict[str, type[Settings]] = {
+        "e2a-init": Settings,
         "e2a-produce": ProducerSettings,
         "e2a-synth": SynthSettings,
         "e2a-merge": MergerSettings,

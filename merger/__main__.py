@@ -4,13 +4,13 @@ import logging
 import os
 import socket
 import sys
+from typing import NoReturn
 
 from faust import Worker
 
 from e2a import log, metrics, service
 from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
-from e2a.errors import ExitCode
 from e2a.settings import MergerSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
@@ -19,7 +19,7 @@ from merger.assembly import check_programs
 from merger.merge import Merger
 
 
-def run() -> int:
+def run() -> NoReturn:
     settings = load(MergerSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
     for library in ("aiokafka", "faust", "mode"):
@@ -35,8 +35,8 @@ def run() -> int:
         merger = Merger(store=store, checkpoint=checkpoint, publisher=publisher, leases=leases)
         app = build(settings, merger, publisher)
         worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
-        worker.execute_from_commandline()
-    return ExitCode.OK
+        worker.execute_from_commandline()  # ends with SystemExit
+    raise AssertionError("unreachable: Faust's worker exits")
 
 
 def main() -> None:

@@ -32,6 +32,10 @@ class CorruptPart(Exception):
         self.part = part
 
 
+class AssemblyFailed(Retryable):
+    """ffmpeg did not make a whole book: the disk is full, or it cannot read what it is given."""
+
+
 def check_programs() -> None:
     """Raise `UserError` unless ffmpeg and ffprobe are installed."""
     for program in PROGRAMS:
@@ -47,7 +51,8 @@ def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
 
     Raises:
         CorruptPart: a part is missing or is not what its sidecar says.
-        Retryable: storage cannot be reached, or ffmpeg failed (a full disk, for one).
+        AssemblyFailed: ffmpeg failed.
+        Retryable: storage cannot be reached.
     """
     sidecars = [_sidecar(store, part) for part in plan.parts]
     sample_rate = sidecars[0].sample_rate
@@ -97,7 +102,10 @@ def _fetch_cover(plan: Plan, store: ObjectStore, scratch: Path) -> Path | None:
     if not plan.cover:
         return None
     path = scratch / Path(plan.cover).name
-    store.get_file(keys.book(plan.book_id, plan.cover), path)
+    try:
+        store.get_file(keys.book(plan.book_id, plan.cover), path)
+    except KeyError:
+        return None
     return path
 
 
@@ -117,14 +125,15 @@ def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, target: Pat
                 process.stdin.write(data)
         if process.returncode:
             messages.seek(0)
-            raise Retryable(f"ffmpeg: exit {process.returncode}: {messages.read().decode()[-500:]}")
+            raise AssemblyFailed(f"ffmpeg: exit {process.returncode}: {messages.read().decode()[-500:]}")
 
 
 def _verify(book: Path, samples: int) -> None:
-    """Raise `RuntimeError` unless the book holds exactly the frames of its parts."""
+    """Raise `AssemblyFailed` unless the book holds exactly the samples of its parts."""
     command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-of", "json"]
-    command += ["-show_entries", "stream=nb_frames,duration_ts", str(book)]
-    result = subprocess.run(command, capture_output=True, check=True)
-    stream = json.loads(result.stdout)["streams"][0]
-    if int(stream["duration_ts"]) != samples:
-        raise RuntimeError(f"{book.name} holds {stream['duration_ts']} samples, its parts {samples}")
+    command += ["-show_entries", "stream=duration_ts", str(book)]
+    result = subprocess.run(command, capture_output=True, check=False)
+    streams = json.loads(result.stdout or b"{}").get("streams", [])
+    found = [int(stream["duration_ts"]) for stream in streams]
+    if found != [samples]:
+        raise AssemblyFailed(f"ffmpeg: the book holds {found} samples, its parts {samples}")

@@ -5,6 +5,7 @@ an empty Redis costs one look at each part.
 """
 
 import time
+from collections import Counter
 
 from pydantic import ValidationError
 
@@ -15,8 +16,11 @@ from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, Par
 from e2a.plan import Part, Plan
 from e2a.storage import ObjectStore, keys, read_report, read_sidecar
 from e2a.topics import EVENTS
-from merger.assembly import CorruptPart, assemble
+from merger.assembly import AssemblyFailed, CorruptPart, assemble
 from merger.fold import fold, missing, verdict
+
+ASSEMBLY_ATTEMPTS = 3
+"""How often ffmpeg may fail on a book before the book is failed."""
 
 logger = log.get(__name__)
 
@@ -38,15 +42,16 @@ class Merger:
         self._checkpoint = checkpoint
         self._publisher = publisher
         self._leases = leases
+        self._failures: Counter[str] = Counter()
 
     def on_event(self, event: Event) -> bool:
         """Fold an event into the checkpoint; True when nothing of its book is pending any more."""
-        metrics.EVENTS.labels(event.type).inc()
         if isinstance(event, BookPlanned):
             self._seed(event.book_id)
         elif isinstance(event, PartDone | PartFailed):
             self._fold(event)
-        else:
+        metrics.EVENTS.labels(event.type).inc()
+        if isinstance(event, BookDone | BookFailed):
             return False
         return self._checkpoint.pending(event.book_id) == 0
 
@@ -131,6 +136,13 @@ class Merger:
             )
             self._checkpoint.update_part(book_id, error.part.index, lambda _record: lost)
             self._fail(book_id, f"{error}; run e2a-produce again to make it anew")
+            return
+        except AssemblyFailed as error:
+            self._failures[book_id] += 1
+            if self._failures[book_id] < ASSEMBLY_ATTEMPTS:
+                raise
+            del self._failures[book_id]
+            self._fail(book_id, str(error))
             return
         done = BookDone(book_id=book_id, output=output, audio_seconds=seconds, audio_bytes=size)
         self._store.put(keys.report(book_id), encode(done))

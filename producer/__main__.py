@@ -8,9 +8,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Literal
 
-import click
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from e2a import __version__, log, service
 from e2a.bus import Admin, KafkaPublisher
@@ -84,12 +84,12 @@ def produce(
     store = open_store(settings)
     _require(store.check)
     if read_report(store, plan.book_id) is None:
-        ingest.store_book(submission, store)
+        plan = ingest.store_book(submission, store)
         reason = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
         if reason:
             raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
     if detach:
-        console.print(f"submitted {plan.title!r}: run the same command again to follow and fetch it")
+        console.print(f"submitted {plan.title!r}: run the same command again to follow and fetch it", markup=False)
     else:
         _deliver(plan, store, (output_dir or book.parent) / f"{book.stem}.{output_format}")
     return ExitCode.OK
@@ -136,7 +136,7 @@ def _deliver(plan: Plan, store: ObjectStore, target: Path) -> None:
         raise Retryable(f"the finished {plan.title!r} has left storage; run the same command again")
     ingest.fetch(store, done.output, target)
     length = timedelta(seconds=round(done.audio_seconds))
-    console.print(f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB", highlight=False, soft_wrap=True)
+    console.print(f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB", highlight=False, soft_wrap=True, markup=False)
 
 
 def _require(*checks: Callable[[], object]) -> None:
@@ -161,9 +161,8 @@ def _known_engine(name: str) -> str:
 def _run() -> int:
     try:
         return int(app(standalone_mode=False) or ExitCode.OK)
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.USAGE
+    except TyperException as error:
+        raise UserError(error.format_message(), ExitCode.USAGE) from error
 
 
 def main() -> None:

@@ -2,9 +2,11 @@
 
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from ebooklib import epub
 from lxml import etree
@@ -19,11 +21,16 @@ _UNREADABLE = (
     IndexError,
     ValueError,
     AttributeError,
+    TypeError,
+    AssertionError,
+    RuntimeError,
+    OSError,
     EOFError,
-    NotImplementedError,
+    zlib.error,
 )
 """What ebooklib raises on files that are no EPUB, or that it cannot read."""
-_COVER_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png"}
+_COVER_MAGIC = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n"}
+"""First bytes of the images that every player shows, whatever the manifest calls them."""
 
 
 class Document(NamedTuple):
@@ -87,7 +94,7 @@ def _metadata(source: Any, name: str) -> list[str]:
 def _documents(source: Any) -> Iterator[Document]:
     titles: dict[str, str] = {}
     for href, title in _toc(source.toc):
-        titles.setdefault(href.split("#")[0], title)
+        titles.setdefault(unquote(href.split("#")[0]), title)
     for identifier, linear in source.spine:
         item = source.get_item_with_id(identifier)
         if item is None or linear == "no" or isinstance(item, epub.EpubNav):
@@ -105,11 +112,12 @@ def _toc(entries: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _cover(source: Any) -> Cover | None:
-    named = {attributes.get("content") for _value, attributes in source.get_metadata("OPF", "cover")}
+    metas = source.metadata.get(epub.NAMESPACES["OPF"], {}).get("meta", [])
+    named = {attributes.get("content") for _value, attributes in metas if attributes.get("name") == "cover"}
     for item in source.get_items():
         properties = getattr(item, "properties", None) or []
         if isinstance(item, epub.EpubCover) or item.get_id() in named or "cover-image" in properties:
-            suffix = _COVER_SUFFIXES.get(item.media_type)
-            if suffix and item.content:
-                return Cover(str(PurePosixPath("cover").with_suffix(suffix)), item.content)
+            for suffix, magic in _COVER_MAGIC.items():
+                if (item.content or b"").startswith(magic):
+                    return Cover(f"cover{suffix}", item.content)
     return None

@@ -34,13 +34,15 @@ def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: 
         before: its record before it was announced; it counts for nothing until the merger has answered.
         show: called twice a second.
     """
-    started = time.monotonic()
+    done, changed = 0, time.monotonic()
     while True:
         try:
             found = checkpoint.book(book_id)
             book = None if found == before else found
             numbers = progress(checkpoint.parts(book_id).values() if book else ())
-            note = _note(checkpoint, book, numbers, time.monotonic() - started)
+            if numbers.done != done:
+                done, changed = numbers.done, time.monotonic()
+            note = _note(checkpoint, book, time.monotonic() - changed)
             ended = book is None and read_report(store, book_id) is not None
         except Retryable as error:
             book, numbers, note, ended = None, progress(()), f"waiting: {error}", False
@@ -50,14 +52,15 @@ def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: 
         time.sleep(POLL)
 
 
-def _note(checkpoint: Checkpoint, book: BookRecord | None, numbers: Numbers, waited: float) -> str:
+def _note(checkpoint: Checkpoint, book: BookRecord | None, waited: float) -> str:
     if book is not None and book.stage == "assembling":
         return "assembling"
-    if waited < PATIENCE or numbers.done:
+    if waited < PATIENCE:
         return ""
     if book is None:
         return "waiting for the merger: is e2a-merge running?"
-    return "" if checkpoint.workers() else "waiting for a worker: is e2a-synth running?"
+    alive = any(time.time() - worker.last_seen < PATIENCE for worker in checkpoint.workers())
+    return "" if alive else "waiting for a worker: is e2a-synth running?"
 
 
 def remaining(numbers: Numbers, elapsed: float, at_start: float) -> tuple[float, float | None]:
@@ -87,7 +90,11 @@ def display(console: Console, title: str) -> Iterator[Show]:
     if not console.is_terminal:
         yield _lines(console, clock)
         return
-    columns = (TextColumn("[bold]{task.description}"), BarColumn(), TextColumn("{task.fields[line]}"))
+    columns = (
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[line]}", markup=False),
+    )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=1.0, line="")
 
@@ -104,7 +111,7 @@ def _lines(console: Console, clock: "_Clock") -> Show:
         nonlocal last_note, last_time
         now = time.monotonic()
         if now - last_time >= LINE_EVERY or note not in {"", last_note}:
-            console.print(note or clock.line(numbers), highlight=False, soft_wrap=True)
+            console.print(note or clock.line(numbers), highlight=False, soft_wrap=True, markup=False)
             last_note, last_time = note, now
 
     return show

@@ -52,19 +52,25 @@ def prepare(path: Path, options: Options) -> Submission:
     return Submission(plan, source, book.cover)
 
 
-def store_book(submission: Submission, store: ObjectStore) -> None:
-    """Put source, cover and, last, the plan into storage, unless they are there.
+def store_book(submission: Submission, store: ObjectStore) -> Plan:
+    """Put source, cover and, last, the plan into storage; return the plan that counts.
+
+    A plan is written once: one that is there already is the one that the merger goes by, also when a newer
+    version of this program would plan otherwise.
 
     Raises:
         Retryable: storage cannot be reached.
     """
     plan = submission.plan
-    if store.size(keys.book(plan.book_id, keys.PLAN)) is not None:
-        return
+    try:
+        return Plan.model_validate_json(store.get(keys.book(plan.book_id, keys.PLAN)))
+    except KeyError:
+        pass
     store.put(keys.book(plan.book_id, keys.SOURCE), submission.source)
     if submission.cover:
         store.put(keys.book(plan.book_id, submission.cover.name), submission.cover.content)
     store.put(keys.book(plan.book_id, keys.PLAN), plan.model_dump_json().encode())
+    return plan
 
 
 def missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
@@ -77,8 +83,8 @@ def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
     return [ChapterJob(book_id=plan.book_id, part=part, speech=plan.speech) for part in parts]
 
 
-def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: int) -> int:
-    """Announce the book, then publish a job for every missing part; return how many.
+def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: int) -> None:
+    """Announce the book, then publish a job for every missing part.
 
     The announcement comes first: the merger must know the book before it hears of its parts.
 
@@ -87,8 +93,7 @@ def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: in
     """
     parts = missing_parts(plan, store)
     publisher.send(EVENTS, [BookPlanned(book_id=plan.book_id)])
-    publisher.send(CHAPTERS, jobs(plan, parts), place(parts, partitions))
-    return len(parts)
+    publisher.send(CHAPTERS, jobs(plan, parts), place(parts, partitions, first=int(plan.book_id, 16)))
 
 
 def fetch(store: ObjectStore, key: str, target: Path) -> None:

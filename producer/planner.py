@@ -45,14 +45,20 @@ def make_plan(book: Book, *, book_id: str, speech: Speech, output_format: str) -
     )
 
 
-def place(parts: Iterable[Part], partitions: int) -> list[int]:
-    """Return a partition for each part: in reading order, each to the one with the least work so far."""
-    loads = [(0.0, partition) for partition in range(partitions)]
+def place(parts: Iterable[Part], partitions: int, *, first: int = 0) -> list[int]:
+    """Return a partition for each part: in reading order, each to the one with the least work so far.
+
+    Args:
+        parts: in reading order.
+        partitions: how many there are.
+        first: where equal loads begin, modulo `partitions`: short books should not all meet in one.
+    """
+    loads = [(0.0, turn) for turn in range(partitions)]
     placement = []
     for part in parts:
-        load, partition = loads[0]
-        placement.append(partition)
-        heapq.heapreplace(loads, (load + part.estimate, partition))
+        load, turn = loads[0]
+        placement.append((first + turn) % partitions)
+        heapq.heapreplace(loads, (load + part.estimate, turn))
     return placement
 
 

@@ -43,7 +43,6 @@ def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> 
         store=store,
         leases=leases,
         status=Status(WORKER, engine.name),
-        bitrate=settings.bitrate,
     )
     publish(plan, store, broker, partitions=1)
     while True:

@@ -1,5 +1,7 @@
 """Text of a document: markup to paragraphs, paragraphs to sentences. The only home of sentencex and lxml's parsers."""
 
+import codecs
+import html
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -54,6 +56,7 @@ _SILENT = frozenset(
     ["audio", "head", "iframe", "math", "nav", "rp", "rt", "script", "style", "svg", "template", "title", "video"]
 )
 _DECLARED_ENCODING = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z0-9._-]+)""")
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 
 class Text(NamedTuple):
@@ -106,15 +109,21 @@ def _parse(content: bytes) -> "etree._Element | None":
         return root
     lenient = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     try:
-        return etree.fromstring(_decode(content).encode(), lenient)
+        return etree.fromstring(_CDATA.sub(_escape, _decode(content)).encode(), lenient)
     except etree.XMLSyntaxError:
         return None
 
 
+def _escape(section: re.Match[str]) -> str:
+    return html.escape(section[1], quote=False)
+
+
 def _decode(content: bytes) -> str:
-    """Decode as declared, else as UTF-8, else as Windows-1252, whose holes become question marks."""
+    """Decode by the byte order mark, else as declared, else as UTF-8, else as Windows-1252 with marks for its holes."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
     declared = _DECLARED_ENCODING.search(content[:1024])
-    for encoding in ((declared[1].decode(),) if declared else ()) + ("utf-8",):
+    for encoding in ((declared[1].decode(),) if declared else ()) + ("utf-8-sig",):
         try:
             return content.decode(encoding)
         except (UnicodeDecodeError, LookupError):

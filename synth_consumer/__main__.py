@@ -1,5 +1,6 @@
 """e2a-synth: settings, engine, consumer; wired here and nowhere else."""
 
+import logging
 import os
 import socket
 import sys
@@ -15,13 +16,15 @@ from synth_consumer import engines
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
 
+PUBLISH_PATIENCE = 10.0
+"""Seconds to wait for an acknowledgement before the consumer is polled again; the event is not given up."""
+
 logger = log.get(__name__)
 
 
 def run() -> int:
     settings = load(SynthSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
-    stop = service.stop_on_signals()
     metrics.serve(settings.metrics_port)
     name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
     engine = engines.create(settings)
@@ -39,17 +42,17 @@ def run() -> int:
         checkpoint.heartbeat(status.snapshot(partitions))
 
     with LeaseKeeper(checkpoint, name, beat) as leases:
-        worker = Worker(name=name, engine=engine, store=store, leases=leases, status=status, bitrate=settings.bitrate)
+        worker = Worker(name=name, engine=engine, store=store, leases=leases, status=status)
         consumer = JobConsumer(
             bootstrap=settings.kafka_bootstrap,
-            publisher=KafkaPublisher(settings.kafka_bootstrap, settings.patience),
+            publisher=KafkaPublisher(settings.kafka_bootstrap, PUBLISH_PATIENCE),
             handle=worker.handle,
             worker=name,
             session_timeout=settings.session_timeout,
             grace=settings.grace,
         )
         logger.info("synth.ready", worker=name, engine=engine.name, licence=engine.licence)
-        consumer.run(stop)
+        consumer.run(service.stop_on_signals())
     try:
         checkpoint.sign_off(name)
     except Retryable as error:
@@ -58,7 +61,9 @@ def run() -> int:
 
 
 def main() -> None:
-    sys.exit(service.run("e2a-synth", run))
+    code = service.run("e2a-synth", run)
+    logging.shutdown()
+    os._exit(code)  # a thread that still waits for storage does not hold the process
 
 
 if __name__ == "__main__":

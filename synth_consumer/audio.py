@@ -18,6 +18,8 @@ FRAME = 1024
 """Samples in an AAC frame (ISO/IEC 14496-3)."""
 EDGE = 2 * FRAME
 """Silent samples at both ends of a part."""
+BITRATE = 64_000
+"""Bits a second. It belongs to `e2a.plan.PART_FORMAT`: a part's digest says nothing else of it."""
 ENCODER = f"aac libavcodec {'.'.join(str(part) for part in av.library_versions['libavcodec'])}"
 
 

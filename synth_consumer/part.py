@@ -10,9 +10,7 @@ from synth_consumer import audio
 from synth_consumer.engines import Pcm
 
 
-def finish(
-    store: ObjectStore, part: Part, spoken: list[Pcm], *, sample_rate: int, engine: str, bitrate: int
-) -> Sidecar:
+def finish(store: ObjectStore, part: Part, spoken: list[Pcm], *, sample_rate: int, engine: str) -> Sidecar:
     """Encode spoken sentences and put the part into storage.
 
     Args:
@@ -21,13 +19,12 @@ def finish(
         spoken: one mono float32 array a sentence.
         sample_rate: of `spoken`, in hertz.
         engine: name of the engine.
-        bitrate: in kbit/s.
 
     Raises:
         Retryable: storage cannot be reached.
     """
     layout = audio.lay_out(spoken, [sentence.pause_ms for sentence in part.sentences], sample_rate)
-    encoded = audio.encode_adts(layout.pcm, sample_rate, bitrate * 1000)
+    encoded = audio.encode_adts(layout.pcm, sample_rate, audio.BITRATE)
     sidecar = Sidecar(
         digest=part.digest,
         sample_rate=sample_rate,

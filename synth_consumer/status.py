@@ -52,7 +52,8 @@ class Status:
 
     def failed(self) -> None:
         """A part could not be made."""
-        self._change(failed=self._record.failed + 1)
+        with self._lock:
+            self._record = self._record.model_copy(update={"failed": self._record.failed + 1})
 
     def _change(self, **values: object) -> None:
         with self._lock:

@@ -31,7 +31,6 @@ class Worker:
         store: where parts live.
         leases: keeps two workers off the same part.
         status: shown by the monitor.
-        bitrate: of the AAC, in kbit/s.
     """
 
     def __init__(
@@ -42,14 +41,12 @@ class Worker:
         store: ObjectStore,
         leases: LeaseKeeper,
         status: Status,
-        bitrate: int,
     ) -> None:
         self._name = name
         self._engine = engine
         self._store = store
         self._leases = leases
         self._status = status
-        self._bitrate = bitrate
         self._mouth = threading.Lock()
 
     def handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
@@ -69,30 +66,30 @@ class Worker:
     def _handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
         self._check_engine(job)
         lease = f"part/{job.part.digest}"
-        spoken, attempt, started = None, 0, 0.0
+        sidecar, attempt = self._wait_for_turn(lease, job, abandoned)
+        if attempt == 0:
+            return None if sidecar is None else self._done(job, sidecar, 0.0)
         try:
-            with self._mouth:
-                sidecar, attempt = self._wait_for_turn(lease, job, abandoned)
-                if attempt > MAX_ATTEMPTS:
-                    raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
-                if attempt:
-                    started = time.monotonic()
-                    spoken = self._speak(job, abandoned)
-            if spoken is not None:
-                sidecar = part.finish(
-                    self._store,
-                    job.part,
-                    spoken,
-                    sample_rate=self._engine.sample_rate,
-                    engine=self._engine.name,
-                    bitrate=self._bitrate,
-                )
-        finally:
-            if attempt:
-                self._leases.release(lease)
-        if sidecar is None:
+            event = self._make(job, attempt, abandoned)
+        except (Poison, Retryable):
+            self._leases.release(lease)
+            raise
+        self._leases.release(lease)
+        return event
+
+    def _make(self, job: ChapterJob, attempt: int, abandoned: threading.Event) -> PartDone | None:
+        """Speak and store a part whose lease is held. A bug leaves the lease to run out, so that it counts."""
+        if attempt > MAX_ATTEMPTS:
+            raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
+        with self._mouth:
+            started = time.monotonic()
+            spoken = None if abandoned.is_set() else self._speak(job, abandoned)
+        if spoken is None:
             return None
-        return self._done(job, sidecar, 0.0 if spoken is None else time.monotonic() - started)
+        sidecar = part.finish(
+            self._store, job.part, spoken, sample_rate=self._engine.sample_rate, engine=self._engine.name
+        )
+        return self._done(job, sidecar, time.monotonic() - started)
 
     def _check_engine(self, job: ChapterJob) -> None:
         wanted = job.speech.engine
@@ -108,10 +105,12 @@ class Worker:
         Returns the sidecar when the part is done, and the number of the attempt when the lease was taken.
         """
         while not abandoned.is_set():
-            if (sidecar := read_sidecar(self._store, job.part.digest)) is not None:
-                return sidecar, 0
-            if attempt := self._leases.claim(lease):
-                return None, attempt
+            attempt = self._leases.claim(lease)
+            sidecar = read_sidecar(self._store, job.part.digest)
+            if sidecar is not None and attempt:
+                self._leases.release(lease)
+            if sidecar is not None or attempt:
+                return sidecar, 0 if sidecar else attempt
             abandoned.wait(LEASE_POLL)
         return None, 0
 
@@ -119,13 +118,15 @@ class Worker:
         texts = [sentence.text for sentence in job.part.sentences]
         spoken: list[Pcm] = []
         self._status.started(job)
-        with metrics.BUSY_SECONDS.time():
-            for samples in self._engine.speak(texts, job.speech, part_seed(job.part.digest)):
-                spoken.append(samples)
-                self._status.spoke(len(spoken))
-                if abandoned.is_set():
-                    break
-        self._status.idle()
+        try:
+            with metrics.BUSY_SECONDS.time():
+                for samples in self._engine.speak(texts, job.speech, part_seed(job.part.digest)):
+                    spoken.append(samples)
+                    self._status.spoke(len(spoken))
+                    if abandoned.is_set():
+                        break
+        finally:
+            self._status.idle()
         return spoken if len(spoken) == len(texts) else None
 
     def _done(self, job: ChapterJob, sidecar: Sidecar, work_seconds: float) -> PartDone:

@@ -4,6 +4,7 @@ honcho supervises the processes of deploy/Procfile; e2a-produce runs in front, o
 """
 
 import argparse
+import fcntl
 import os
 import secrets
 import signal
@@ -80,7 +81,7 @@ def produce(env: dict[str, str], arguments: list[str], services: "subprocess.Pop
         while producer.poll() is None:
             if services.poll() is not None:
                 print(f"a service has ended; the reason is in {log}:", *tail(log), sep="\n", file=sys.stderr)
-                return 70
+                return 69
             time.sleep(0.2)
         return producer.returncode
     finally:
@@ -104,11 +105,17 @@ def main() -> int:
         parser.exit(66, f"{options.book}: no such file\n")
     data = options.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
+    lock = (data / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        parser.exit(69, f"another run uses {data}; name another folder with --data\n")
     log = data / "services.log"
     if options.storage == "minio":
         subprocess.run([HERE / "fetch-minio"], check=True, stdout=subprocess.DEVNULL)
     env = environment(data, options.workers, options.storage)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
     services = start_services(env, options.workers, options.storage, log)
     try:
         print(f"monitor: http://127.0.0.1:{env['E2A_MONITOR_PORT']}   services' log: {log}", flush=True)

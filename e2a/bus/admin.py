@@ -61,7 +61,9 @@ class Admin:
                 future.result(self._patience)
             except KafkaException as error:
                 if error.args[0].code() not in _RACES:
-                    raise Retryable(f"topic {name}: {error.args[0].str()}") from error
+                    raise Retryable(f"Kafka {self._bootstrap}: topic {name}: {error.args[0].str()}") from error
+            except TimeoutError as error:
+                raise Retryable(f"Kafka {self._bootstrap}: topic {name}: no answer in {self._patience} s") from error
         self._wait_for(topics)
 
     def _wait_for(self, topics: list[Topic]) -> None:

@@ -38,14 +38,19 @@ def client(bootstrap: str) -> Config:
     }
 
 
-def producer(bootstrap: str) -> Config:
-    """Return the settings of a producer; Faust hashes keys with murmur2, so we do too."""
+def producer(bootstrap: str, patience: float) -> Config:
+    """Return the settings of a producer; Faust hashes keys with murmur2, so we do too.
+
+    Args:
+        bootstrap: host:port of a broker.
+        patience: seconds after which a message that is not acknowledged is given up.
+    """
     return client(bootstrap) | {
         "enable.idempotence": True,
         "acks": "all",
         "partitioner": "murmur2_random",
         "linger.ms": 0,
-        "message.timeout.ms": 0,
+        "message.timeout.ms": int(patience * 1000),
     }
 
 

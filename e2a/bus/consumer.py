@@ -26,6 +26,8 @@ IN_HAND = 2
 REVOKE_PATIENCE = 10.0
 """Seconds that a part in hand may take to finish when its partition moves to another worker."""
 
+HAND_BACK_PATIENCE = 5.0
+"""Seconds for an abandoned part to come to the end of its sentence."""
 COMMIT_PAUSE = 0.25
 """Seconds before a refused commit is tried again."""
 
@@ -106,7 +108,7 @@ class JobConsumer:
                 work.abandoned.set()
             self._in_hand.clear()
             self._consumer.close()
-            self._threads.shutdown()
+            self._threads.shutdown(wait=False)
 
     def _receive(self, message: Message | None) -> None:
         if message is None:
@@ -181,7 +183,8 @@ class JobConsumer:
         if self._in_hand:
             wait([self._in_hand[0].future], timeout=self._grace)
             self._in_hand[0].abandoned.set()
-        wait([work.future for work in self._in_hand])
+        wait([work.future for work in self._in_hand], timeout=HAND_BACK_PATIENCE)
+        self._commit_after = 0.0
         self._settle()
         self._commit()
 
@@ -212,6 +215,7 @@ class JobConsumer:
             except Retryable as error:
                 logger.warning("bus.publish_refused", reason=str(error))
                 self._disown(work)
+        self._commit()
         self._forget(leaving)
         logger.info("bus.revoked", partitions=sorted(leaving))
 

@@ -1,6 +1,5 @@
 """Publishing: a message counts only when the broker has acknowledged it."""
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -38,33 +37,22 @@ class KafkaPublisher:
 
     def __init__(self, bootstrap: str, patience: float) -> None:
         self._bootstrap = bootstrap
-        self._patience = patience
-        self._producer = Producer(producer(bootstrap))
+        self._producer = Producer(producer(bootstrap, patience))
 
     def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
         batch = list(messages)
         targets = [-1] * len(batch) if partitions is None else list(partitions)
-        refused: list[KafkaError] = []
-        waiting = len(batch)
+        answers: list[KafkaError | None] = []
 
         def delivered(error: KafkaError | None, _delivery: Delivery) -> None:
-            nonlocal waiting
-            waiting -= 1
-            if error is not None:
-                refused.append(error)
+            answers.append(error)
 
-        deadline = time.monotonic() + self._patience
-        try:
-            for message, partition in zip(batch, targets, strict=True):
-                self._produce(topic, message, partition, delivered)
-            while waiting and time.monotonic() < deadline:
-                self._producer.poll(0.1)
-        except KafkaException as error:
-            raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
-        if waiting:
-            raise Retryable(f"Kafka {self._bootstrap}: {waiting} messages not acknowledged in {self._patience} s")
-        if refused:
-            raise Retryable(f"Kafka {self._bootstrap}: {refused[0].str()}")
+        for message, partition in zip(batch, targets, strict=True):
+            self._produce(topic, message, partition, delivered)
+        while len(answers) < len(batch):  # librdkafka answers for each, at the latest after message.timeout.ms
+            self._producer.poll(0.1)
+        if refused := next(filter(None, answers), None):
+            raise Retryable(f"Kafka {self._bootstrap}: {refused.str()}")
 
     def _produce(
         self, topic: str, message: Message, partition: int, delivered: Callable[[KafkaError | None, Delivery], None]
@@ -81,3 +69,7 @@ class KafkaPublisher:
                 return
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                if error.args[0].fatal():
+                    raise
+                raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error

@@ -71,7 +71,8 @@ class DirectoryStore:
 def renamed(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; flush it to disk and rename it on success, remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary.touch()
     try:
         yield temporary
         with temporary.open("rb") as file:

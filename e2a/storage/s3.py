@@ -43,7 +43,7 @@ class S3Store:
 
     def check(self) -> None:
         if not self._call(lambda: self._client.bucket_exists(self._bucket)):
-            self._call(lambda: self._client.make_bucket(self._bucket))
+            self._call(self._make_bucket)
 
     def put(self, key: str, data: bytes) -> None:
         self._call(lambda: self._client.put_object(self._bucket, key, io.BytesIO(data), len(data)))
@@ -74,6 +74,13 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         self._call(lambda: self._client.remove_object(self._bucket, key))
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.make_bucket(self._bucket)
+        except S3Error as error:
+            if error.code != "BucketAlreadyOwnedByYou":  # another service was quicker
+                raise
 
     def _call(self, request: Callable[[], Result]) -> Result:
         with self._errors():

@@ -57,7 +57,8 @@ class EspeakEngine:
 
 def _say(sentence: str, voice: str, rate: int) -> Pcm:
     command = [PROGRAM, "-v", voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout"]
-    result = subprocess.run(command, input=sentence.encode(), capture_output=True, check=False)
+    # in a process group of its own: Ctrl-C stops the worker, which finishes its sentence
+    result = subprocess.run(command, input=sentence.encode(), capture_output=True, check=False, process_group=0)
     if result.returncode or not result.stdout:
         raise Retryable(f"espeak-ng: exit {result.returncode}: {result.stderr.decode(errors='replace').strip()}")
     return _samples(result.stdout)

@@ -41,7 +41,7 @@ def plan(store: MemoryStore) -> Plan:
     made = [a_part(0, 0), a_part(1, 0), a_part(2, 1)]
     for part in made:
         spoken = list(engine.speak([each.text for each in part.sentences], SPEECH, seed=part.index))
-        parts.finish(store, part, spoken, sample_rate=SAMPLE_RATE, engine="simulated", bitrate=64)
+        parts.finish(store, part, spoken, sample_rate=SAMPLE_RATE, engine="simulated")
     chapters = (
         Chapter(index=0, title=TITLES[0], parts=tuple(made[:2])),
         Chapter(index=1, title=TITLES[1], parts=tuple(made[2:])),

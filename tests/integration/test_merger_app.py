@@ -35,7 +35,7 @@ class Scene:
         for part in (self.plan.parts[index] for index in indices):
             texts = [sentence.text for sentence in part.sentences]
             spoken = list(engine.speak(texts, self.plan.speech, seed=0))
-            parts.finish(self.store, part, spoken, sample_rate=24000, engine="simulated", bitrate=64)
+            parts.finish(self.store, part, spoken, sample_rate=24000, engine="simulated")
             self.publisher.send(EVENTS, [a_part_done(part, book_id=self.plan.book_id)])
 
     def stage(self) -> str:

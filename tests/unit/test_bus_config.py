@@ -56,13 +56,13 @@ def test_one_limit_for_all_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every client logs to one logger, which is limited once."""
     logger = logging.getLogger("librdkafka")
     monkeypatch.setattr(logger, "filters", [])
-    assert config.client("b:1")["logger"] is config.producer("b:1")["logger"] is logger
+    assert config.client("b:1")["logger"] is config.producer("b:1", 10.0)["logger"] is logger
     assert [type(limit) for limit in logger.filters] == [config.RateLimit]
 
 
 def test_settings_that_safety_rests_on() -> None:
     """Nothing is committed behind our back, nothing counts that is not acknowledged, and keys go where Faust looks."""
-    consumer, producer = config.consumer("b:1", "g", 6.0), config.producer("b:1")
+    consumer, producer = config.consumer("b:1", "g", 6.0), config.producer("b:1", 10.0)
     assert (consumer["enable.auto.commit"], consumer["enable.auto.offset.store"]) == (False, False)
     assert (consumer["group.id"], consumer["auto.offset.reset"]) == ("g", "earliest")
     assert (producer["acks"], producer["enable.idempotence"]) == ("all", True)

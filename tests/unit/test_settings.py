@@ -54,7 +54,9 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("E2A_LOG_LEVEL", "loud"),
         ("E2A_LOG_FORMAT", "xml"),
         ("E2A_S3_SECURE", "perhaps"),
-        ("E2A_BITRATE", "8"),
+        ("E2A_REDIS_URL", "localhost:6379"),
+        ("E2A_S3_ENDPOINT", "http://minio:9000"),
+        ("E2A_STORAGE", "s3://"),
         ("E2A_GRACE", "-1"),
         ("E2A_SESSION_TIMEOUT", "0"),
         ("E2A_SIMULATED_RTF", "-0.1"),
@@ -64,7 +66,7 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 def test_wrong_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, argv: list[str] | None) -> None:
     """A wrong value ends the command with CONFIG, and one line names the variable and the value."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=rf"^setting {name} = '{value}': Input should be .+$") as caught:
+    with pytest.raises(UserError, match=rf"^setting {name} = '{value}': (Input|String) should .+$") as caught:
         load(SynthSettings, argv)
     assert caught.value.code == ExitCode.CONFIG
 

@@ -79,7 +79,6 @@ class Bench:
             store=self.store,
             leases=self.leases,
             status=self.status,
-            bitrate=64,
         )
 
     def free(self, part: Part) -> bool:
@@ -199,9 +198,9 @@ def test_takes_over_from_a_dead_worker(bench: Bench, part: Part) -> None:
     assert len(bench.engine.spoken) == 3
 
 
-def test_does_not_free_the_lease_of_another(bench: Bench, part: Part) -> None:
-    """A job that is abandoned while another worker has the part leaves the other's lease alone."""
-    bench.checkpoint.claim(f"part/{part.digest}", "owner", 6)
+def test_does_not_free_the_lease_of_its_other_thread(bench: Bench, part: Part) -> None:
+    """A job that is abandoned while the worker's other thread makes the same part leaves the lease alone."""
+    bench.leases.claim(f"part/{part.digest}")
     abandoned = Waiter(lambda: None)
     abandoned.act = abandoned.set
     assert bench.worker.handle(a_job(part), abandoned) is None
@@ -233,22 +232,62 @@ def test_passes_on_what_the_engine_says(bench: Bench, part: Part, error: Excepti
     assert bench.free(part)
 
 
+def test_a_bug_counts_as_a_death(bench: Bench, part: Part) -> None:
+    """A part that crashes the handler keeps its lease until it runs out, so that the crash is counted."""
+
+    def crash(_sentence: str) -> None:
+        raise ZeroDivisionError
+
+    bench.engine.before = crash
+    with pytest.raises(ZeroDivisionError):
+        bench.worker.handle(a_job(part), threading.Event())
+    assert not bench.free(part)
+    bench.clock.now += 7
+    assert bench.checkpoint.claim(f"part/{part.digest}", "next", 6) == 2
+    assert bench.status.snapshot(()).book_id == ""
+
+
+def test_what_is_waited_for_does_not_hold_the_engine(bench: Bench, part: Part) -> None:
+    """While a job waits for another worker's lease, the next job is spoken."""
+    bench.checkpoint.claim(f"part/{part.digest}", "other", 6)
+    other = a_part(7)
+    abandoned = Waiter(lambda: bench.worker.handle(a_job(other), threading.Event()) and abandoned.set())
+    bench.worker.handle(a_job(part), abandoned)
+    assert read_sidecar(bench.store, other.digest) is not None
+
+
+class WatchedLock:
+    """A lock that says when a second thread waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.contended = threading.Event()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.contended.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
 def test_one_part_is_spoken_at_a_time(bench: Bench) -> None:
-    """Two jobs in two threads are both made, and the engine never speaks two parts at once."""
-    both = threading.Barrier(2)
-    jobs = [a_job(a_part(index)) for index in range(2)]
+    """While one job is spoken the other waits for its turn; both are made."""
+    lock = WatchedLock()
+    bench.worker._mouth = lock  # type: ignore[assignment]
+    bench.engine.before = lambda _sentence: lock.contended.wait(30) or pytest.fail("nobody waits")
     events: list[object] = []
 
     def handle(index: int) -> None:
-        both.wait()
-        events.append(bench.worker.handle(jobs[index], threading.Event()))
+        events.append(bench.worker.handle(a_job(a_part(index)), threading.Event()))
 
     threads = [threading.Thread(target=handle, args=(index,)) for index in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(isinstance(event, PartDone) for event in events)
+    assert [type(event) for event in events] == [PartDone, PartDone]
     assert bench.engine.most_at_once == 1
 
 

@@ -1,0 +1,258 @@
+"""Following a book: what is shown, and when it ends."""
+
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from e2a.checkpoint import BookRecord, PartRecord, Progress, progress
+from e2a.errors import Retryable
+from e2a.messages import BookDone, encode
+from e2a.storage import keys
+from e2a.testing import MemoryCheckpoint, MemoryStore
+from producer import follow
+from tests.unit.builders import BOOK, a_book_record, a_part_record, a_worker_record
+
+HALF = progress([a_part_record("done", audio_seconds=100.0), a_part_record(chapter=1, estimate=100.0)])
+WHOLE = progress([a_part_record("done", audio_seconds=100.0)])
+NOTHING = progress(())
+
+
+class Time:
+    """Stands for the module `time`: sleeping moves the clock and does what the test has planned next."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.plan: list[Callable[[], object]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        assert self.plan, "nothing more will happen, but the book is still followed"
+        self.plan.pop(0)()
+
+
+class Checkpoint(MemoryCheckpoint):
+    """A checkpoint that is away when told to be."""
+
+    away = False
+
+    def book(self, book_id: str) -> BookRecord | None:
+        if self.away:
+            raise Retryable("Redis 127.0.0.1:1/0: gone")
+        return super().book(book_id)
+
+
+class Scene:
+    """A book that is followed: what was shown of it, and what follows came to."""
+
+    def __init__(self, time: Time) -> None:
+        self.time = time
+        self.checkpoint = Checkpoint(time.monotonic)
+        self.store = MemoryStore()
+        self.shown: list[tuple[Progress, str]] = []
+
+    def seed(self, *parts: PartRecord, stage: str = "synthesising", reason: str = "") -> None:
+        self.checkpoint.seed(a_book_record(stage=stage, reason=reason), dict(enumerate(parts)))
+
+    def report(self) -> None:
+        done = BookDone(book_id=BOOK, output="book.m4b", audio_seconds=1.0, audio_bytes=4)
+        self.store.put(done.output, b"book")
+        self.store.put(keys.report(BOOK), encode(done))
+
+    def follow(self, *then: Callable[[], object], before: BookRecord | None = None) -> str:
+        """Follow the book while, between two looks at it, one thing after another happens."""
+        self.time.plan = list(then)
+        return follow.follow(self.checkpoint, self.store, BOOK, before=before, show=self._show)
+
+    def _show(self, numbers: Progress, note: str) -> None:
+        self.shown.append((numbers, note))
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for _numbers, note in self.shown]
+
+    def wait(self) -> None:
+        """Nothing happens for longer than anybody's patience."""
+        self.time.now += follow.PATIENCE
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    time = Time()
+    monkeypatch.setattr(follow, "time", time)
+    return time
+
+
+@pytest.fixture
+def scene(time: Time) -> Scene:
+    return Scene(time)
+
+
+def test_until_done(scene: Scene) -> None:
+    """A book is followed until it is done, and every look at it is shown."""
+    part, done = a_part_record(), a_part_record("done", audio_seconds=12.0)
+    scene.seed(part, part)
+    assert scene.follow(lambda: scene.seed(done, part), lambda: scene.seed(done, done, stage="done")) == ""
+    assert [numbers for numbers, _note in scene.shown] == [
+        progress(parts) for parts in ([part, part], [done, part], [done, done])
+    ]
+
+
+def test_until_failed(scene: Scene) -> None:
+    """A book that failed ends with the reason."""
+    scene.seed(a_part_record())
+    failed = a_part_record("failed", reason="no such voice")
+    assert scene.follow(lambda: scene.seed(failed, stage="failed", reason="1 part missing")) == "1 part missing"
+
+
+def test_assembling_is_not_the_end(scene: Scene) -> None:
+    """While the book is assembled that is said."""
+    scene.seed(a_part_record("done"), stage="assembling")
+    assert scene.follow(lambda: scene.seed(a_part_record("done"), stage="done")) == ""
+    assert scene.notes == ["assembling", ""]
+
+
+def test_report_in_storage_is_the_end(scene: Scene) -> None:
+    """A book that the checkpoint has forgotten is done when storage says so."""
+    assert scene.follow(lambda: None, scene.report) == ""
+
+
+def test_record_of_an_earlier_time_counts_for_nothing(scene: Scene) -> None:
+    """A book that failed before is not judged by that, nor are its old numbers shown, until the merger answers."""
+    scene.seed(a_part_record("failed"), stage="failed", reason="old")
+    before = scene.checkpoint.book(BOOK)
+    assert scene.follow(lambda: scene.seed(a_part_record("done"), stage="done"), before=before) == ""
+    assert scene.shown[0] == (NOTHING, "")
+
+
+def test_server_that_goes_away(scene: Scene) -> None:
+    """While Redis is away the book is waited for, and that is said."""
+    scene.seed(a_part_record())
+    scene.checkpoint.away = True
+    scene.follow(lambda: setattr(scene.checkpoint, "away", False), lambda: scene.seed(stage="done"))
+    assert scene.shown[0] == (NOTHING, "waiting: Redis 127.0.0.1:1/0: gone")
+    assert scene.notes[1:] == ["", ""]
+
+
+def test_missing_merger(scene: Scene) -> None:
+    """When nobody takes note of the book for a while, the reader is asked about the merger."""
+    scene.follow(scene.wait, scene.report)
+    assert scene.notes == ["", *["waiting for the merger: is e2a-merge running?"] * 2]
+
+
+def test_missing_worker(scene: Scene) -> None:
+    """When nothing is done for a while and no worker is heard of, the reader is asked; a done part ends the wait."""
+    part, done = a_part_record(), a_part_record("done")
+    scene.seed(part, part)
+    scene.follow(
+        scene.wait,
+        lambda: scene.checkpoint.heartbeat(a_worker_record(last_seen=scene.time.now)),
+        scene.wait,
+        lambda: scene.seed(done, part),
+        scene.wait,
+        lambda: scene.seed(done, done, stage="done"),
+    )
+    asked = "waiting for a worker: is e2a-synth running?"
+    assert scene.notes == ["", asked, "", asked, "", asked, ""]
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "at_start", "expected"),
+    [
+        (50.0, 0.0, (2.0, 50.0)),
+        (50.0, 50.0, (1.0, 100.0)),
+        (50.0, 100.0, (0.0, None)),
+        (0.0, 0.0, (0.0, None)),
+    ],
+    ids=["from the start", "resumed", "nothing yet", "no time"],
+)
+def test_remaining(elapsed: float, at_start: float, expected: tuple[float, float | None]) -> None:
+    """The speed is what was made since following began; without any, the time left is not known."""
+    assert follow.remaining(HALF, elapsed, at_start) == expected
+
+
+def test_nothing_remains() -> None:
+    """Of a book that is whole nothing is left."""
+    assert follow.remaining(WHOLE, 10.0, 0.0) == (10.0, 0.0)
+
+
+def test_describe() -> None:
+    """One line: chapters, percent of the audio, speed and time left, or dashes where that is not known."""
+    assert follow.describe(HALF, 34.25, 3723.4) == "1/2 chapters   50.0%   34.2x real time  1:02:03 left"
+    assert follow.describe(WHOLE, 0.0, None) == "1/1 chapters  100.0%    0.0x real time  -:--:-- left"
+
+
+def lines(time: Time, *shown: tuple[float, Progress, str]) -> list[str]:
+    """Return what is written to a file when this is shown after so many seconds each."""
+    output = io.StringIO()
+    with follow.display(Console(file=output, width=20), "Emma [draft]") as show:
+        for seconds, numbers, note in shown:
+            time.now += seconds
+            show(numbers, note)
+    return output.getvalue().splitlines()
+
+
+def test_lines(time: Time) -> None:
+    """Where there is no terminal, lines come every few seconds, are never wrapped, and hold no escape codes."""
+    assert lines(time, (0, NOTHING, ""), (1, NOTHING, ""), (4, HALF, ""), (4.5, HALF, ""), (0.5, WHOLE, "")) == [
+        "starting",
+        "1/2 chapters   50.0%    0.0x real time  -:--:-- left",
+        "1/1 chapters  100.0%    0.0x real time  -:--:-- left",
+    ]
+
+
+def test_speed_is_since_following_began(time: Time) -> None:
+    """What was done before does not count, and a book that starts anew does not run backwards."""
+    numbers = [HALF.model_copy(update={"seconds_done": seconds}) for seconds in (100.0, 150.0, 0.0)]
+    shown = lines(time, (5, numbers[0], ""), (5, numbers[1], ""), (5, numbers[2], ""))
+    assert [re.findall(r"(\S+)x", line)[0] for line in shown] == ["0.0", "5.0", "0.0"]
+
+
+def test_a_note_is_a_line_at_once_but_only_once(time: Time) -> None:
+    """News does not wait for its turn, and is not repeated at every look, also when all parts are done."""
+    for numbers in (NOTHING, WHOLE):
+        shown = [(0.5, numbers, note) for note in ("", "assembling", "assembling", "assembling", "waiting")]
+        assert lines(time, *shown)[1:] == ["assembling", "waiting"]
+
+
+def test_a_note_is_repeated_after_a_while(time: Time) -> None:
+    """Whoever waits long sees that it goes on."""
+    assert lines(time, *[(follow.LINE_EVERY, NOTHING, "assembling")] * 3) == ["assembling"] * 3
+
+
+def bar(title: str, *shown: tuple[Progress, str]) -> str:
+    """Return what is left on a terminal when this has been shown; without colours only the full bar is drawn."""
+    output = io.StringIO()
+    with follow.display(Console(file=output, width=120, force_terminal=True, color_system=None), title) as show:
+        for numbers, note in shown:
+            show(numbers, note)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue()).splitlines()[-1].rpartition("\r")[2]
+
+
+def test_bar(time: Time) -> None:
+    """On a terminal a bar grows beside the title of the book."""
+    empty, half, whole = (bar("Emma", (numbers, "")) for numbers in (NOTHING, HALF, WHOLE))
+    assert [line.count("━") for line in (empty, half, whole)] == [0, 20, 40]
+    assert empty.startswith("Emma ")
+    assert empty.endswith("starting")
+    assert half.endswith("1/2 chapters   50.0%    0.0x real time  -:--:-- left")
+    assert "100.0%" in whole
+
+
+def test_bar_with_a_note(time: Time) -> None:
+    """A note stands beside the bar in place of the numbers."""
+    assert bar("Emma", (HALF, ""), (HALF, "assembling")).endswith("assembling")
+
+
+@pytest.mark.parametrize("title", ["Emma [illustrated]", "Emma [/i]"])
+def test_bar_with_brackets(time: Time, title: str) -> None:
+    """A title is shown as it is."""
+    assert bar(title, (HALF, "")).startswith(f"{title} ━")

@@ -1,0 +1,226 @@
+"""A book into the pipeline: what is stored, what is published, in which order, and how it comes out again."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from e2a.errors import ExitCode, UserError
+from e2a.messages import BookDone, BookPlanned, ChapterJob, Message, encode
+from e2a.plan import Plan
+from e2a.storage import DirectoryStore, ObjectStore, keys, read_report
+from e2a.testing import MemoryBroker, MemoryStore
+from e2a.topics import CHAPTERS, EVENTS
+from producer import ingest
+from producer.ingest import Options, Submission
+from tests.unit.books import METADATA, Item, epub_file, page, small_epub, small_plan
+from tests.unit.builders import put_part, put_plan
+
+PNG = b"\x89PNG\r\n png"
+OPTIONS = Options(engine="simulated")
+CHAPTERS_OF_TEXT = [f"<p>{'word ' * size}.</p>" for size in (400, 100, 200, 100, 200)]
+
+
+class Store(MemoryStore):
+    """A store that remembers the order of what was put."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+
+    def put(self, key: str, data: bytes) -> None:
+        self.order.append(key)
+        super().put(key, data)
+
+
+class Broker(MemoryBroker):
+    """A broker that remembers the order of the topics written to."""
+
+    def __init__(self, partitions: int) -> None:
+        super().__init__(partitions)
+        self.order: list[str] = []
+
+    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
+        self.order.append(topic)
+        super().send(topic, messages, partitions)
+
+    @property
+    def jobs(self) -> list[ChapterJob]:
+        return [message for message in self.messages(CHAPTERS) if isinstance(message, ChapterJob)]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return small_epub(tmp_path / "book.epub")
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return small_plan(*CHAPTERS_OF_TEXT)
+
+
+def test_prepare(book: Path) -> None:
+    """A submission holds the EPUB as it is and the plan that follows from it and the options."""
+    submission = ingest.prepare(book, Options(engine="simulated", voice="tone", speed=1.5))
+    speech = submission.plan.speech
+    assert submission.source == book.read_bytes()
+    assert (speech.engine, speech.language, speech.voice, speech.speed) == ("simulated", "en-GB", "tone", 1.5)
+    assert [chapter.title for chapter in submission.plan.chapters] == ["One", "Two"]
+
+
+def test_language_that_is_asked_for(book: Path) -> None:
+    """A language that is asked for counts more than what the book says."""
+    assert ingest.prepare(book, Options(engine="simulated", language="fr")).plan.speech.language == "fr"
+
+
+def test_same_book_is_the_same(book: Path) -> None:
+    """The same file with the same options has the same plan, under whatever name."""
+    other = book.rename(book.with_name("other.epub"))
+    first, second = ingest.prepare(other, OPTIONS), ingest.prepare(small_epub(book), OPTIONS)
+    assert first.plan == second.plan
+
+
+@pytest.mark.parametrize(
+    "option", [{"voice": "fr+f2"}, {"speed": 1.5}, {"language": "fr"}, {"engine": "espeak"}, {"output_format": "mp3"}]
+)
+def test_other_options_are_another_book(book: Path, option: dict[str, object]) -> None:
+    """Any other option makes another book, which is stored beside the first."""
+    other = ingest.prepare(book, OPTIONS.model_copy(update=option))
+    assert other.plan.book_id != ingest.prepare(book, OPTIONS).plan.book_id
+
+
+def test_language_of_the_book_is_the_default(book: Path) -> None:
+    """Asking for what the book says anyway is the same book."""
+    asked = Options(engine="simulated", language="en-GB")
+    assert ingest.prepare(book, asked).plan == ingest.prepare(book, OPTIONS).plan
+
+
+def test_store_book(tmp_path: Path, store: Store) -> None:
+    """Source and cover are put first, the plan last: a book whose plan is there is there as a whole."""
+    items = [Item("c.xhtml", page("<p>One.</p>")), Item("front.png", PNG, "image/png", "cover-image")]
+    submission = ingest.prepare(epub_file(tmp_path / "book.epub", items, metadata=METADATA), OPTIONS)
+    ingest.store_book(submission, store)
+    book_id = submission.plan.book_id
+    assert store.order == [keys.book(book_id, name) for name in ("source.epub", "cover.png", "plan.json")]
+    assert store.get(keys.book(book_id, "cover.png")) == PNG
+    assert Plan.model_validate_json(store.get(keys.book(book_id, keys.PLAN))) == submission.plan
+
+
+def test_store_book_without_cover(book: Path, store: Store) -> None:
+    """A book without a cover is its source and its plan."""
+    ingest.store_book(ingest.prepare(book, OPTIONS), store)
+    assert [key.rpartition("/")[2] for key in store.order] == ["source.epub", "plan.json"]
+
+
+def test_stored_plan_is_never_rewritten(plan: Plan, store: Store) -> None:
+    """What is stored of a book stays as it is, also when a later version would plan it otherwise."""
+    put_plan(store, plan)
+    stored = dict(store.objects)
+    counts = ingest.store_book(Submission(plan.model_copy(update={"title": "Other"}), b"source", None), store)
+    assert counts == plan
+    assert store.objects == stored
+
+
+def test_publish(plan: Plan, store: Store) -> None:
+    """The book is announced before its jobs, which carry its parts and how they are spoken, in reading order."""
+    broker = Broker(partitions=1)
+    ingest.publish(plan, store, broker, partitions=1)
+    assert broker.order == [EVENTS, CHAPTERS]
+    assert broker.messages(EVENTS) == [BookPlanned(book_id=plan.book_id)]
+    assert broker.jobs == [ChapterJob(book_id=plan.book_id, part=part, speech=plan.speech) for part in plan.parts]
+
+
+def test_publish_over_partitions(plan: Plan, store: Store) -> None:
+    """Jobs go where the least work is: the long chapter has a partition for itself."""
+    broker = Broker(partitions=3)
+    ingest.publish(plan, store, broker, partitions=3)
+    assert sorted(len(log) for log in broker.logs[CHAPTERS]) == [1, 2, 2]
+
+
+def test_only_missing_parts_are_published(plan: Plan, store: Store) -> None:
+    """Parts whose audio is in storage are not made again, but the merger hears of the book again."""
+    put_part(store, plan.parts[1])
+    put_part(store, plan.parts[3])
+    broker = Broker(partitions=1)
+    ingest.publish(plan, store, broker, partitions=1)
+    assert [job.part.index for job in broker.jobs] == [0, 2, 4]
+    for part in plan.parts:
+        put_part(store, part)
+    ingest.publish(plan, store, broker, partitions=1)
+    assert len(broker.jobs) == 3
+    assert len(broker.messages(EVENTS)) == 2
+
+
+@pytest.mark.parametrize("key", [keys.part_audio, keys.part_sidecar])
+@pytest.mark.parametrize("left", [None, b"{}"], ids=["gone", "damaged"])
+def test_half_a_part_is_missing(plan: Plan, store: Store, key: object, left: bytes | None) -> None:
+    """A part without its audio, without its sidecar, or with damage to either, is to be made."""
+    put_part(store, plan.parts[0])
+    assert plan.parts[0] not in ingest.missing_parts(plan, store)
+    name = key(plan.parts[0].digest)  # type: ignore[operator]
+    store.delete(name)
+    if left is not None:
+        store.put(name, left)
+    assert plan.parts[0] in ingest.missing_parts(plan, store)
+
+
+def test_report_of_a_finished_book(store: Store) -> None:
+    """A book is finished when its report is there, and the file that it names, whole."""
+    done = BookDone(book_id="b", output="books/b/output/book.m4b", audio_seconds=1.0, audio_bytes=4)
+    assert read_report(store, "b") is None
+    store.put(keys.report("b"), encode(done))
+    assert read_report(store, "b") is None
+    store.put(done.output, b"book")
+    assert read_report(store, "b") == done
+    store.put(done.output, b"boo")
+    assert read_report(store, "b") is None
+
+
+def test_report_that_cannot_be_read(store: Store) -> None:
+    """A damaged report is none: the book is assembled again."""
+    store.put(keys.report("b"), b"{")
+    assert read_report(store, "b") is None
+
+
+@pytest.fixture(params=["memory", "directory"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    store = MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path / "storage")
+    store.put("books/b/output/book.m4b", b"book")
+    return store
+
+
+def test_fetch(any_store: ObjectStore, tmp_path: Path) -> None:
+    """A book is fetched into a folder made for it, in place of an older one, and nothing else is left there."""
+    target = tmp_path / "audio books/emma/book.m4b"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"older")
+    ingest.fetch(any_store, "books/b/output/book.m4b", target)
+    assert target.read_bytes() == b"book"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_fetch_that_fails(any_store: ObjectStore, tmp_path: Path) -> None:
+    """A fetch that fails leaves what was there as it was."""
+    target = tmp_path / "out/book.m4b"
+    target.parent.mkdir()
+    target.write_bytes(b"older")
+    with pytest.raises(KeyError):
+        ingest.fetch(any_store, "books/none", target)
+    assert target.read_bytes() == b"older"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("target", ["file/book.m4b", "file/folder/book.m4b", "folder"])
+def test_target_that_cannot_be_written(any_store: ObjectStore, tmp_path: Path, target: str) -> None:
+    """A target that cannot be written is named, whichever store the book comes from."""
+    (tmp_path / "file").write_text("a file where a folder should be")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=f"^{tmp_path / target}: ") as caught:
+        ingest.fetch(any_store, "books/b/output/book.m4b", tmp_path / target)
+    assert caught.value.code == ExitCode.CANNOT_WRITE
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "folder", "storage"}

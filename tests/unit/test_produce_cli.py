@@ -1,0 +1,273 @@
+"""e2a-produce as it is typed: every failure is an exit code and one line that says what to do."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from e2a import service
+from e2a.checkpoint import BookRecord
+from e2a.errors import ExitCode
+from e2a.messages import BookDone, encode
+from e2a.plan import Plan
+from e2a.settings import SynthSettings
+from e2a.storage import DirectoryStore, keys
+from producer import __main__ as command
+from producer import ingest, sequential
+from synth_consumer import engines
+from tests.unit.books import small_epub
+from tests.unit.builders import a_book_record
+
+Produce = Callable[..., int]
+AWAY = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "REDIS_URL": "redis://:hunter2@127.0.0.1:2/0", "PATIENCE": "0.3"}
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command configures logging for its process; here it must not outlive the test."""
+    root, config, configure = logging.getLogger(), structlog.get_config(), structlog.configure
+    level = root.level
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(
+        structlog, "configure", lambda **given: configure(**given | {"cache_logger_on_first_use": False})
+    )
+    yield
+    root.setLevel(level)
+    configure(**config)
+
+
+@pytest.fixture
+def produce(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Produce:
+    """Return what runs the command with arguments, and with settings named without their prefix."""
+
+    def run(*arguments: object, **settings: str) -> int:
+        given = {"STORAGE": str(tmp_path / "storage"), "ENGINE": "simulated"} | AWAY | settings
+        for name, value in given.items():
+            monkeypatch.setenv(f"E2A_{name}", value)
+        monkeypatch.setattr(sys, "argv", ["e2a-produce", *map(str, arguments)])
+        return service.run("e2a-produce", command._run)
+
+    return run
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return small_epub(tmp_path / "book.epub")
+
+
+@pytest.fixture
+def complaint(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return what reads the one line that was written to standard error, without the name of the command."""
+
+    def read() -> str:
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert captured.err.startswith("e2a-produce: ")
+        return captured.err.removeprefix("e2a-produce: ").rstrip("\n")
+
+    return read
+
+
+def test_no_such_file(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
+    """A file that is not there is named."""
+    assert produce(tmp_path / "none.epub") == ExitCode.NO_INPUT
+    assert complaint() == f"{tmp_path / 'none.epub'}: no such file"
+
+
+def test_no_epub(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
+    """A file that is no EPUB is named."""
+    (tmp_path / "page.epub").write_text("<html>404</html>")
+    assert produce(tmp_path / "page.epub") == ExitCode.BAD_INPUT
+    assert complaint().startswith(f"{tmp_path / 'page.epub'}: not a readable EPUB")
+
+
+def test_picture_book(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
+    """A book without text is refused, and nothing of it is stored."""
+    assert produce(small_epub(tmp_path / "book.epub", "<img src='x' alt='x'/>")) == ExitCode.BAD_INPUT
+    assert complaint() == "'Emma' holds no text to speak; is it a picture book?"
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize(("arguments", "settings"), [(["--engine", "parrot"], {}), ([], {"ENGINE": "parrot"})])
+def test_unknown_engine(
+    produce: Produce, book: Path, complaint: Callable[[], str], arguments: list[str], settings: dict[str, str]
+) -> None:
+    """An engine that is not installed is named with those that are, before the book is read."""
+    book.unlink()
+    assert produce(book, *arguments, **settings) == ExitCode.CONFIG
+    assert complaint() == f"engine 'parrot' is not installed; there are: {', '.join(engines.names())}"
+
+
+@pytest.mark.parametrize("mode", [[], ["--detach"]])
+def test_unreachable_servers(produce: Produce, book: Path, complaint: Callable[[], str], mode: list[str]) -> None:
+    """Servers that do not answer are all named in one line, without passwords."""
+    assert produce(book, *mode) == ExitCode.UNAVAILABLE
+    said = complaint()
+    assert said.startswith("not reachable: Kafka 127.0.0.1:1: ")
+    assert "; Redis 127.0.0.1:2/0: " in said
+    assert "hunter2" not in said
+
+
+def test_status_without_server(produce: Produce, book: Path, complaint: Callable[[], str]) -> None:
+    """Asking how far a book has got needs Redis, and says so."""
+    assert produce(book, "--status") == ExitCode.UNAVAILABLE
+    assert complaint().startswith("Redis 127.0.0.1:2/0: ")
+
+
+def test_storage_that_cannot_be_used(
+    produce: Produce, book: Path, tmp_path: Path, complaint: Callable[[], str]
+) -> None:
+    """A storage folder that is a file is named."""
+    assert produce(book, STORAGE=str(book)) == ExitCode.UNAVAILABLE
+    assert complaint().startswith(f"not reachable: storage directory {book}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PATIENCE", "0"), ("PARTITIONS", "many"), ("LOG_LEVEL", "loud"), ("LOG_FORMAT", "xml")]
+)
+def test_wrong_setting(produce: Produce, book: Path, complaint: Callable[[], str], name: str, value: str) -> None:
+    """A setting with a wrong value is named with it."""
+    assert produce(book, **{name: value}) == ExitCode.CONFIG
+    assert complaint().startswith(f"setting E2A_{name} = {value!r}: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--loud"], "--loud"),
+        (["--speed", "9"], "--speed"),
+        (["--speed", "fast"], "--speed"),
+        (["--output-format", "mp3"], "--output-format"),
+        (["--voice"], "--voice"),
+        (["another.epub"], "another.epub"),
+    ],
+)
+def test_wrong_option(
+    produce: Produce, book: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    """An option that is not known, or has a wrong value, is named."""
+    assert produce(book, *arguments) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert named in said
+    assert "Traceback" not in said
+
+
+def test_no_book(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a book the command says that it needs one."""
+    assert produce() == ExitCode.USAGE
+    assert "book" in capsys.readouterr().err
+
+
+def test_options_that_exclude_each_other(produce: Produce, book: Path, complaint: Callable[[], str]) -> None:
+    """What works in this process cannot be left alone."""
+    assert produce(book, "--detach", "--sequential") == ExitCode.USAGE
+    assert "--sequential" in complaint()
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(produce: Produce, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """Help shows every option and the exit codes."""
+    assert produce(option) == ExitCode.OK
+    shown = capsys.readouterr().out
+    for name in (
+        "voice",
+        "language",
+        "engine",
+        "speed",
+        "output-dir",
+        "output-format",
+        "detach",
+        "sequential",
+        "status",
+    ):
+        assert f"--{name}" in shown
+    assert "Exit codes" in shown
+
+
+def test_version(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is shown, whatever else is missing."""
+    assert produce("--version") == ExitCode.OK
+    assert capsys.readouterr().out.startswith("e2a-produce 0.")
+
+
+def test_interrupt(
+    produce: Produce, book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C ends the command without a traceback."""
+
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ingest, "prepare", interrupted)
+    assert produce(book) == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == ""
+
+
+def finish(book: Path, storage: Path) -> None:
+    """Put a book into storage as the merger does when it is finished."""
+    store = DirectoryStore(storage)
+    book_id = ingest.prepare(book, ingest.Options(engine="simulated")).plan.book_id
+    done = BookDone(book_id=book_id, output=keys.output(book_id, "m4b"), audio_seconds=3661.2, audio_bytes=4)
+    store.put(done.output, b"book")
+    store.put(keys.report(book_id), encode(done))
+
+
+def test_finished_book_is_fetched(
+    produce: Produce, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished book needs no server: it is put beside the EPUB, or where it is wanted, and named."""
+    finish(book, tmp_path / "storage")
+    assert produce(book) == ExitCode.OK
+    assert (tmp_path / "book.m4b").read_bytes() == b"book"
+    assert produce(book, "--output-dir", tmp_path / "out/put") == ExitCode.OK
+    assert (tmp_path / "out/put/book.m4b").read_bytes() == b"book"
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{tmp_path / 'book.m4b'}  1:01:01  0.0 MB"
+    assert second.startswith(f"{tmp_path / 'out/put/book.m4b'}  ")
+
+
+def test_path_with_brackets(produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The path of the audiobook is printed as it is."""
+    book = small_epub(tmp_path / "emma [retail].epub")
+    finish(book, tmp_path / "storage")
+    assert produce(book) == ExitCode.OK
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'emma [retail].m4b'}  ")
+
+
+def test_output_that_cannot_be_written(
+    produce: Produce, book: Path, tmp_path: Path, complaint: Callable[[], str]
+) -> None:
+    """A folder that cannot be made is named with the file that was to be in it."""
+    finish(book, tmp_path / "storage")
+    assert produce(book, "--output-dir", book) == ExitCode.CANNOT_WRITE
+    assert complaint().startswith(f"{book / 'book.m4b'}: ")
+
+
+def test_book_that_is_not_whole(
+    produce: Produce, book: Path, complaint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A book of which parts could not be made is an exit code of its own, with the reason."""
+    failed = a_book_record(stage="failed", reason="1 parts missing, in chapters 2: no such voice")
+    monkeypatch.setattr(sequential, "run", lambda *_arguments: failed)
+    assert produce(book, "--sequential") == ExitCode.BOOK_FAILED
+    assert complaint() == "'Emma' is not whole: 1 parts missing, in chapters 2: no such voice"
+
+
+def test_engine_that_is_asked_for(
+    produce: Produce, book: Path, complaint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine of the command line counts more than that of the settings, for the plan and for who speaks it."""
+    asked = []
+
+    def run(plan: Plan, _store: object, settings: SynthSettings, _show: object) -> BookRecord:
+        asked.append((plan.speech.engine, settings.engine))
+        return a_book_record(stage="failed", reason="not made")
+
+    monkeypatch.setattr(sequential, "run", run)
+    assert produce(book, "--sequential", "--engine", "espeak") == ExitCode.BOOK_FAILED
+    assert asked == [("espeak", "espeak")]
+    assert complaint()
