@@ -1,6 +1,7 @@
 """One class of tests for every object store: memory, directory, MinIO."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ class TestObjectStore:
         store.get_file("books/1/book.m4b", target)
         assert target.read_bytes() == source.read_bytes()
         assert [path.name for path in target.parent.iterdir()] == ["target"]
+
+    def test_tells_the_target_from_the_store(self, store: ObjectStore, tmp_path: Path) -> None:
+        """A target that cannot be written is an OSError and not the store's fault; a long name is no obstacle."""
+        store.check()
+        store.put("key", b"value")
+        (tmp_path / "file").write_text("no folder")
+        with pytest.raises(OSError, match="file"):
+            store.get_file("key", tmp_path / "file/target")
+        store.get_file("key", tmp_path / ("x" * 255))
+        assert (tmp_path / ("x" * 255)).read_bytes() == b"value"
+
+    def test_may_be_checked_by_many_at_once(self, store: ObjectStore) -> None:
+        """Services that start together all find the store ready."""
+        with ThreadPoolExecutor(6) as threads:
+            for future in [threads.submit(store.check) for _ in range(6)]:
+                future.result()
 
     def test_deletes(self, store: ObjectStore) -> None:
         """A deleted object is gone, and deleting it again is no error."""

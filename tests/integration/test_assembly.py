@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from e2a.errors import ExitCode, Retryable, UserError
+from e2a.errors import ExitCode, UserError
 from e2a.plan import Chapter, Plan
 from e2a.settings import SynthSettings
 from e2a.storage import keys
 from e2a.testing import MemoryStore
-from merger.assembly import CorruptPart, assemble, check_programs
+from merger.assembly import AssemblyFailed, CorruptPart, assemble, check_programs
 from synth_consumer import part as parts
 from synth_consumer.engines.simulated import SimulatedEngine
 from tests.servers import ROOT, require
@@ -104,6 +104,20 @@ def test_the_cover_is_attached(plan: Plan, store: MemoryStore, tmp_path: Path) -
     assert [picture["codec_type"] for picture in pictures] == ["video"]
 
 
+def test_a_cover_that_is_lost_is_left_out(plan: Plan, store: MemoryStore) -> None:
+    """A book whose cover has left storage is assembled without one."""
+    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.jpg"}), store)
+    assert store.size(key)
+
+
+def test_a_cover_that_is_no_image_is_told(plan: Plan, store: MemoryStore) -> None:
+    """A cover that ffmpeg cannot read fails the assembly with ffmpeg's words, and no book is stored."""
+    store.put(keys.book(plan.book_id, "cover.jpg"), b"<html>not an image</html>")
+    with pytest.raises(AssemblyFailed, match="ffmpeg: exit"):
+        assemble(plan.model_copy(update={"cover": "cover.jpg"}), store)
+    assert store.size(keys.output(plan.book_id, "m4b")) is None
+
+
 def test_the_same_parts_make_the_same_bytes(plan: Plan, store: MemoryStore) -> None:
     """Assembling again gives the same file: no clock, no version, no chance in it."""
     key, _seconds, _size = assemble(plan, store)
@@ -149,6 +163,6 @@ def test_a_failing_ffmpeg_may_work_later(
     fake.write_text("#!/bin/sh\necho No space left on device >&2\nexit 228\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(Retryable, match="ffmpeg: exit 228: No space left on device"):
+    with pytest.raises(AssemblyFailed, match="ffmpeg: exit 228: No space left on device"):
         assemble(plan, store)
     assert store.size(keys.output(plan.book_id, "m4b")) is None

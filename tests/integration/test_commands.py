@@ -1,5 +1,6 @@
 """Every command says in one line what is wrong, and its exit code has a name."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,13 @@ def test_an_engine_that_is_not_installed_is_named(tmp_path: Path) -> None:
     result = run("e2a-synth", "--engine", "opera", E2A_STORAGE=str(tmp_path))
     assert result.returncode == ExitCode.CONFIG
     assert "engine 'opera' is not installed; there are: espeak, simulated" in result.stderr
+
+
+@pytest.mark.parametrize("program", ["e2a-synth", "e2a-merge"])
+def test_a_metrics_port_that_is_taken_is_named(program: str, tmp_path: Path) -> None:
+    """A second service on the same metrics port says so and ends."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(program, E2A_METRICS_PORT=str(port), E2A_STORAGE=str(tmp_path))
+    assert result.returncode == ExitCode.UNAVAILABLE
+    assert f"{program}: metrics port {port}: Address already in use" in result.stderr

@@ -15,7 +15,7 @@ from e2a.storage import ObjectStore, keys
 from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint, MemoryStore
 from e2a.topics import EVENTS
 from merger import merge
-from merger.assembly import CorruptPart
+from merger.assembly import AssemblyFailed, CorruptPart
 from merger.merge import Merger
 from tests.unit.builders import (
     BOOK,
@@ -387,3 +387,16 @@ def test_a_corrupt_part_is_told_once(scene: Scene) -> None:
     scene.merger.conclude(BOOK)
     assert scene.states == ["done", "failed", "done"]
     assert [message.type for message in scene.published] == ["BookFailed"]
+
+
+def test_an_assembly_that_never_works_ends(scene: Scene) -> None:
+    """ffmpeg may fail for a while, as on a full disk; a book that it fails on again and again ends failed."""
+    scene.failure = AssemblyFailed("ffmpeg: exit 1: no")
+    scene.planned(0, 1, 2)
+    for _ in range(merge.ASSEMBLY_ATTEMPTS - 1):
+        with pytest.raises(AssemblyFailed):
+            scene.merger.conclude(BOOK)
+        assert scene.merger.unconcluded() == [BOOK]
+    scene.merger.conclude(BOOK)
+    assert scene.stage == "failed"
+    assert scene.published == [BookFailed(book_id=BOOK, reason="ffmpeg: exit 1: no")]

@@ -168,3 +168,9 @@ def test_placement_is_even(parts: list[Part], partitions: int) -> None:
 def test_placement_in_reading_order() -> None:
     """The beginning of a book is on as many partitions as there are, so it is heard first."""
     assert place([part(9), part(1), part(1), part(1)], 3) == [0, 1, 2, 1]
+
+
+def test_books_begin_in_different_partitions() -> None:
+    """Books of one part do not all meet in one partition: each begins where its number says."""
+    assert [place([part(1)], 3, first=first) for first in (0, 1, 5)] == [[0], [1], [2]]
+    assert place([part(9), part(1), part(1), part(1)], 3, first=2) == [2, 0, 1, 0]
