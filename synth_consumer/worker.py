@@ -66,11 +66,19 @@ class Worker:
     def _handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
         self._check_engine(job)
         lease = f"part/{job.part.digest}"
-        sidecar, attempt = self._wait_for_turn(lease, job, abandoned)
-        if attempt == 0:
-            return None if sidecar is None else self._done(job, sidecar, 0.0)
+        while not abandoned.is_set():
+            if attempt := self._leases.claim(lease):
+                return self._under_lease(lease, job, attempt, abandoned)
+            if sidecar := read_sidecar(self._store, job.part.digest):
+                return self._done(job, sidecar, 0.0)
+            abandoned.wait(LEASE_POLL)  # whoever holds the lease finishes or dies
+        return None
+
+    def _under_lease(self, lease: str, job: ChapterJob, attempt: int, abandoned: threading.Event) -> PartDone | None:
+        """Make the part unless it is there. A bug leaves the lease to run out, so that it counts as an attempt."""
         try:
-            event = self._make(job, attempt, abandoned)
+            sidecar = read_sidecar(self._store, job.part.digest)
+            event = self._done(job, sidecar, 0.0) if sidecar else self._make(job, attempt, abandoned)
         except (Poison, Retryable):
             self._leases.release(lease)
             raise
@@ -78,7 +86,6 @@ class Worker:
         return event
 
     def _make(self, job: ChapterJob, attempt: int, abandoned: threading.Event) -> PartDone | None:
-        """Speak and store a part whose lease is held. A bug leaves the lease to run out, so that it counts."""
         if attempt > MAX_ATTEMPTS:
             raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
         with self._mouth:
@@ -98,21 +105,6 @@ class Worker:
                 f"the book wants engine {wanted!r}, this worker has {self._engine.name!r}: "
                 f"start workers with E2A_ENGINE={wanted}"
             )
-
-    def _wait_for_turn(self, lease: str, job: ChapterJob, abandoned: threading.Event) -> tuple[Sidecar | None, int]:
-        """Take the part's lease, or wait until whoever holds it has finished or died.
-
-        Returns the sidecar when the part is done, and the number of the attempt when the lease was taken.
-        """
-        while not abandoned.is_set():
-            attempt = self._leases.claim(lease)
-            sidecar = read_sidecar(self._store, job.part.digest)
-            if sidecar is not None and attempt:
-                self._leases.release(lease)
-            if sidecar is not None or attempt:
-                return sidecar, 0 if sidecar else attempt
-            abandoned.wait(LEASE_POLL)
-        return None, 0
 
     def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Pcm] | None:
         texts = [sentence.text for sentence in job.part.sentences]

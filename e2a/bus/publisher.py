@@ -51,8 +51,9 @@ class KafkaPublisher:
             self._produce(topic, message, partition, delivered)
         while len(answers) < len(batch):  # librdkafka answers for each, at the latest after message.timeout.ms
             self._producer.poll(0.1)
-        if refused := next(filter(None, answers), None):
-            raise Retryable(f"Kafka {self._bootstrap}: {refused.str()}")
+        if refused := [error for error in answers if error is not None]:
+            reason = f"{len(refused)} of {len(batch)} messages not acknowledged: {refused[0].str()}"
+            raise Retryable(f"Kafka {self._bootstrap}: {reason}")
 
     def _produce(
         self, topic: str, message: Message, partition: int, delivered: Callable[[KafkaError | None, Delivery], None]

@@ -190,5 +190,5 @@ def test_kafka_that_is_away_is_named() -> None:
     """A broker that does not answer is a Retryable with its address."""
     with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: "):
         Admin("127.0.0.1:1", patience=0.5).partitions()
-    with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: 1 messages not acknowledged"):
+    with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: 1 of 1 messages not acknowledged: "):
         KafkaPublisher("127.0.0.1:1", patience=0.5).send(EVENTS, [a_job(a_part(0))])

@@ -232,6 +232,20 @@ def test_passes_on_what_the_engine_says(bench: Bench, part: Part, error: Excepti
     assert bench.free(part)
 
 
+def test_storage_that_is_away_frees_the_lease(bench: Bench, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that cannot be looked up is not kept from others, nor from a later job of the same worker."""
+
+    def away(_key: str) -> bytes:
+        raise Retryable("storage is away")
+
+    monkeypatch.setattr(bench.store, "get", away)
+    with pytest.raises(Retryable, match="storage is away"):
+        bench.worker.handle(a_job(part), threading.Event())
+    monkeypatch.undo()
+    assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
+    assert bench.free(part)
+
+
 def test_a_bug_counts_as_a_death(bench: Bench, part: Part) -> None:
     """A part that crashes the handler keeps its lease until it runs out, so that the crash is counted."""
 
