@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from e2a.checkpoint import BookRecord, Checkpoint, progress
 from e2a.checkpoint import Progress as Numbers
@@ -16,6 +17,8 @@ from e2a.storage import ObjectStore, read_report
 POLL = 0.5
 LINE_EVERY = 5.0
 """Seconds between plain lines."""
+BAR_WIDTH = 24
+"""Width of the progress bar, in characters: beside it the numbers still fit in 80."""
 PATIENCE = 10.0
 """Seconds without progress after which the reader is told who is missing."""
 
@@ -90,16 +93,16 @@ def display(console: Console, title: str) -> Iterator[Show]:
     if not console.is_terminal:
         yield _lines(console, clock)
         return
+    console.print(title, style="bold", highlight=False, markup=False)
     columns = (
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[line]}", markup=False),
+        BarColumn(BAR_WIDTH),
+        TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=1.0, line="")
+        task = bar.add_task("", total=1.0)
 
         def show(numbers: Numbers, note: str) -> None:
-            bar.update(task, completed=numbers.fraction if numbers.parts else 0.0, line=note or clock.line(numbers))
+            bar.update(task, completed=numbers.fraction if numbers.parts else 0.0, description=note or clock.line(numbers))
 
         yield show
 
