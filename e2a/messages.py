@@ -9,7 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from e2a.errors import Poison
-from e2a.plan import Frozen, Part, Speech
+from e2a.plan import BookId, Digest, Frozen, Part, Speech
+
+PAYLOAD_CHARACTERS = 100_000
+"""Most characters of a bad message that its dead letter keeps: escaped in JSON they still fit into 1 MB."""
 
 
 class ChapterJob(Frozen):
@@ -17,7 +20,7 @@ class ChapterJob(Frozen):
 
     type: Literal["ChapterJob"] = "ChapterJob"
     version: int = 1
-    book_id: str
+    book_id: BookId
     part: Part
     speech: Speech
 
@@ -27,7 +30,7 @@ class BookPlanned(Frozen):
 
     type: Literal["BookPlanned"] = "BookPlanned"
     version: int = 1
-    book_id: str
+    book_id: BookId
 
 
 class PartDone(Frozen):
@@ -35,9 +38,9 @@ class PartDone(Frozen):
 
     type: Literal["PartDone"] = "PartDone"
     version: int = 1
-    book_id: str
+    book_id: BookId
     part: int
-    digest: str
+    digest: Digest
     worker: str
     audio_seconds: float
     audio_bytes: int
@@ -50,7 +53,7 @@ class PartFailed(Frozen):
 
     type: Literal["PartFailed"] = "PartFailed"
     version: int = 1
-    book_id: str
+    book_id: BookId
     part: int
     worker: str
     reason: str
@@ -62,7 +65,7 @@ class BookDone(Frozen):
 
     type: Literal["BookDone"] = "BookDone"
     version: int = 1
-    book_id: str
+    book_id: BookId
     output: str
     """Storage key of the finished file."""
     audio_seconds: float
@@ -74,7 +77,7 @@ class BookFailed(Frozen):
 
     type: Literal["BookFailed"] = "BookFailed"
     version: int = 1
-    book_id: str
+    book_id: BookId
     reason: str
 
 
@@ -88,7 +91,7 @@ class DeadLetter(Frozen):
     source: str
     """Where it was read: `topic/partition/offset`."""
     payload: str
-    """The message as it was read; bytes that are not UTF-8 are shown as escapes."""
+    """The message as it was read, at most `PAYLOAD_CHARACTERS`; bytes that are not UTF-8 are shown as escapes."""
 
 
 Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed
@@ -122,5 +125,5 @@ def dead_letter(raw: bytes, *, reason: str, source: str) -> DeadLetter:
         book_id = decode(raw).book_id
     except Poison:
         book_id = ""
-    payload = raw.decode(errors="backslashreplace")
+    payload = raw.decode(errors="backslashreplace")[:PAYLOAD_CHARACTERS]
     return DeadLetter(book_id=book_id, reason=reason, source=source, payload=payload)

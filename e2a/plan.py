@@ -7,13 +7,20 @@ object, and an edited book shares every part that did not change.
 import hashlib
 import json
 from functools import cached_property
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 PART_FORMAT = 1
 """Version of the part's audio layout; raising it re-synthesises everything."""
 PLAN_VERSION = 1
 """Version of the way text becomes a plan; raising it makes every book a new one."""
+
+
+BookId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
+"""Identity of a book, as `book_id` makes it; it is part of storage keys, so nothing else is let in."""
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+"""Content address of a part, as `part_digest` makes it; likewise."""
 
 
 class Frozen(BaseModel):
@@ -50,8 +57,8 @@ class Part(Frozen):
     """Position in the book, from 0."""
     chapter: int
     """Index of its chapter, from 0."""
-    digest: str
-    """Content address of its audio, 64 hexadecimal characters."""
+    digest: Digest
+    """Content address of its audio."""
     estimate: float
     """Expected length of its audio, in seconds."""
     sentences: tuple[Sentence, ...]
@@ -69,7 +76,7 @@ class Plan(Frozen):
     """The whole book as it will be made; written once, never changed."""
 
     version: int = PLAN_VERSION
-    book_id: str
+    book_id: BookId
     title: str
     authors: tuple[str, ...]
     speech: Speech
@@ -88,7 +95,7 @@ class Sidecar(Frozen):
     """What is known of a part's audio; stored beside it, and only after it. All lengths are in samples."""
 
     version: int = 1
-    digest: str
+    digest: Digest
     sample_rate: int
     """In hertz."""
     samples: int

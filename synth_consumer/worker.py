@@ -15,8 +15,8 @@ from synth_consumer.status import Status
 
 MAX_ATTEMPTS = 3
 """How often a part may kill its worker before it is dead-lettered."""
-LEASE_POLL = 0.25
-"""Seconds between looks at a part that another worker is busy with."""
+POLL = 0.25
+"""Seconds between looks, while waiting for another worker's part or for the engine, whether the job is still ours."""
 
 logger = log.get(__name__)
 
@@ -71,32 +71,43 @@ class Worker:
                 return self._under_lease(lease, job, attempt, abandoned)
             if sidecar := read_sidecar(self._store, job.part.digest):
                 return self._done(job, sidecar, 0.0)
-            abandoned.wait(LEASE_POLL)  # whoever holds the lease finishes or dies
+            abandoned.wait(POLL)  # whoever holds the lease finishes or dies
         return None
 
     def _under_lease(self, lease: str, job: ChapterJob, attempt: int, abandoned: threading.Event) -> PartDone | None:
-        """Make the part unless it is there. A bug leaves the lease to run out, so that it counts as an attempt."""
+        """Make the part unless it is there. A bug ends the process and leaves the lease to run out: it counts."""
         try:
             sidecar = read_sidecar(self._store, job.part.digest)
-            event = self._done(job, sidecar, 0.0) if sidecar else self._make(job, attempt, abandoned)
+            if sidecar is None and attempt > MAX_ATTEMPTS:
+                raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
+            event = self._done(job, sidecar, 0.0) if sidecar else self._make(job, abandoned)
         except (Poison, Retryable):
             self._leases.release(lease)
             raise
         self._leases.release(lease)
         return event
 
-    def _make(self, job: ChapterJob, attempt: int, abandoned: threading.Event) -> PartDone | None:
-        if attempt > MAX_ATTEMPTS:
-            raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
-        with self._mouth:
+    def _make(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
+        if not self._take_the_engine(abandoned):
+            return None
+        try:
             started = time.monotonic()
-            spoken = None if abandoned.is_set() else self._speak(job, abandoned)
+            spoken = self._speak(job, abandoned)
+        finally:
+            self._mouth.release()
         if spoken is None:
             return None
         sidecar = part.finish(
             self._store, job.part, spoken, sample_rate=self._engine.sample_rate, engine=self._engine.name
         )
         return self._done(job, sidecar, time.monotonic() - started)
+
+    def _take_the_engine(self, abandoned: threading.Event) -> bool:
+        """Wait until the other thread has spoken; False, without the engine, as soon as the job is abandoned."""
+        while not abandoned.is_set():
+            if self._mouth.acquire(timeout=POLL):
+                return True
+        return False
 
     def _check_engine(self, job: ChapterJob) -> None:
         wanted = job.speech.engine
@@ -107,6 +118,7 @@ class Worker:
             )
 
     def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Pcm] | None:
+        """Return the sound of each sentence, or None when the job was abandoned between two."""
         texts = [sentence.text for sentence in job.part.sentences]
         spoken: list[Pcm] = []
         self._status.started(job)
@@ -116,10 +128,12 @@ class Worker:
                     spoken.append(samples)
                     self._status.spoke(len(spoken))
                     if abandoned.is_set():
-                        break
+                        return None
         finally:
             self._status.idle()
-        return spoken if len(spoken) == len(texts) else None
+        if len(spoken) != len(texts):
+            raise RuntimeError(f"engine {self._engine.name} spoke {len(spoken)} of {len(texts)} sentences")
+        return spoken
 
     def _done(self, job: ChapterJob, sidecar: Sidecar, work_seconds: float) -> PartDone:
         if work_seconds:

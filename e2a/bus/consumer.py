@@ -2,14 +2,13 @@
 
 The main thread polls all the time, so the group never loses sight of a worker that is busy for minutes.
 Two jobs are in hand at once: while one is encoded and stored, the next is spoken, and its successor is fetched
-as soon as the first is committed, so the engine never waits for Kafka. Partitions are paused while both hands
-are full. A job is published and committed only by the worker that has owned its partition without a break
-since it was received (docs/adr/0003).
+as soon as one is committed, so the engine never waits for Kafka. Partitions are paused while both hands are full.
+A job is published and committed in the order of its partition, and only by the worker that has owned the
+partition without a break since it was received (docs/adr/0003).
 """
 
 import threading
 import time
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
@@ -79,7 +78,8 @@ class JobConsumer:
         self._worker = worker
         self._grace = grace
         self._threads = ThreadPoolExecutor(max_workers=IN_HAND, thread_name_prefix="part")
-        self._in_hand: deque[_Work] = deque()
+        self._in_hand: list[_Work] = []
+        self._let_go: list[Future[Outcome]] = []
         self._epochs: dict[int, int] = {}
         self._epoch = 0
         self._paused = False
@@ -132,16 +132,27 @@ class JobConsumer:
         self._in_hand.append(_Work(position, epoch, abandoned, future))
 
     def _settle(self) -> None:
-        while self._in_hand and self._in_hand[0].future.done():
+        """Publish and commit what is done, each partition in its order; raise what is a bug, also in what was let go."""
+        unfinished: set[int] = set()
+        for work in list(self._in_hand):
+            if work.position.partition in unfinished:
+                continue
+            if not work.future.done():
+                unfinished.add(work.position.partition)
+                continue
             try:
-                self._finish(self._in_hand[0])
+                self._finish(work)
             except Retryable as error:
                 logger.warning("bus.publish_delayed", reason=str(error))
                 return
-            self._in_hand.popleft()
+            self._in_hand.remove(work)
+        ended = [future for future in self._let_go if future.done()]
+        self._let_go = [future for future in self._let_go if future not in ended]
+        for future in ended:
+            future.result()
 
     def _finish(self, work: _Work) -> None:
-        """Publish, then commit; a bug in the handler is raised here and ends the process."""
+        """Publish, then commit."""
         outcome = work.future.result()
         if outcome.handed_back or not self._owns(work):
             self._disown(work)
@@ -229,10 +240,10 @@ class JobConsumer:
         for partition in partitions:
             self._epochs.pop(partition, None)
             self._uncommitted.pop(partition, None)
-        for work in self._in_hand:
-            if work.position.partition in partitions:
-                work.abandoned.set()
-        self._in_hand = deque(work for work in self._in_hand if work.position.partition not in partitions)
+        for work in [work for work in self._in_hand if work.position.partition in partitions]:
+            work.abandoned.set()
+            self._in_hand.remove(work)
+            self._let_go.append(work.future)
 
 
 def _position(message: Message) -> _Position:

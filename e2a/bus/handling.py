@@ -46,6 +46,8 @@ def process(raw: bytes, *, source: str, worker: str, handle: Handler, abandoned:
     except Poison as error:
         letter = dead_letter(raw, reason=str(error), source=source)
         return Outcome(event=_failed(job, worker, error, retryable=False), dead_letter=letter)
+    if event is None and not abandoned.is_set():
+        raise RuntimeError(f"the handler gave back {source}, which was not abandoned")
     return Outcome(event=event, handed_back=event is None)
 
 

@@ -17,44 +17,53 @@ from tests.unit.builders import a_job, a_part, a_part_done
 
 
 class Record:
-    """A message of one partition."""
+    """A message of a job whose part has the number of its turn."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, partition: int, offset: int, turn: int) -> None:
+        self._partition = partition
         self._offset = offset
+        self._turn = turn
 
     def error(self) -> None:
         return None
 
     def partition(self) -> int:
-        return 0
+        return self._partition
 
     def offset(self) -> int:
         return self._offset
 
     def value(self) -> bytes:
-        return encode(a_job(a_part(self._offset)))
+        return encode(a_job(a_part(self._turn)))
 
 
 class Script:
-    """Stands for confluent_kafka.Consumer: one partition with some jobs; a paused partition gives none."""
+    """Stands for confluent_kafka.Consumer: jobs that come from these partitions in turn, and none while paused."""
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, *partitions: int) -> None:
+        self.jobs = list(partitions)
         self.polls = 0
+        self.deadline = time.monotonic() + 30
         self.delivered = 0
         self.paused = False
-        self.committed = 0
+        self.committed = dict.fromkeys(partitions, 0)
         self.refusals = 0
         self.after_poll: Callable[[], object] = lambda: None
+        self.on_lost: Callable[..., None]
 
-    def subscribe(self, _topics: list[str], *, on_assign: Callable[..., None], **_others: object) -> None:
-        on_assign(self, [TopicPartition(CHAPTERS, 0)])
+    def subscribe(self, _topics: list[str], *, on_assign: Callable[..., None], **others: Callable[..., None]) -> None:
+        self.on_lost = others["on_lost"]
+        on_assign(self, self.assignment())
 
     def incremental_assign(self, _partitions: object) -> None:
         return
 
     def assignment(self) -> list[TopicPartition]:
-        return [TopicPartition(CHAPTERS, 0)]
+        return [TopicPartition(CHAPTERS, partition) for partition in self.committed]
+
+    def lose(self, partition: int) -> None:
+        """Say that a partition was given to another member."""
+        self.on_lost(self, [TopicPartition(CHAPTERS, partition)])
 
     def pause(self, _partitions: object) -> None:
         self.paused = True
@@ -64,18 +73,19 @@ class Script:
 
     def poll(self, _timeout: float) -> Record | None:
         self.polls += 1
+        assert time.monotonic() < self.deadline, "the loop should have ended"
         self.after_poll()
-        if self.paused or self.delivered == self.jobs:
+        if self.paused or self.delivered == len(self.jobs):
             return None
-        self.delivered += 1
-        return Record(self.delivered - 1)
+        turn, self.delivered = self.delivered, self.delivered + 1
+        return Record(self.jobs[turn], self.jobs[:turn].count(self.jobs[turn]), turn)
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
         assert not asynchronous
         if self.refusals:
             self.refusals -= 1
             raise KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))
-        self.committed = offsets[0].offset
+        self.committed |= {offset.partition: offset.offset for offset in offsets}
         return offsets
 
     def close(self) -> None:
@@ -103,7 +113,7 @@ def done(job: ChapterJob, _abandoned: threading.Event) -> Event:
 
 def test_partitions_are_paused_while_two_jobs_are_in_hand(run: Callable[..., MemoryBroker]) -> None:
     """With both hands full no third job is taken, however often Kafka is polled."""
-    script, stop = Script(jobs=5), threading.Event()
+    script, stop = Script(0, 0, 0, 0, 0), threading.Event()
     script.after_poll = lambda: script.polls > 20 and stop.set()
 
     def wait(_job: ChapterJob, abandoned: threading.Event) -> None:
@@ -111,20 +121,45 @@ def test_partitions_are_paused_while_two_jobs_are_in_hand(run: Callable[..., Mem
 
     run(script, wait, stop)
     assert script.delivered == 2
-    assert script.committed == 0
+    assert script.committed == {0: 0}
 
 
 def test_a_refused_commit_is_tried_again(run: Callable[..., MemoryBroker]) -> None:
     """A commit that a rebalance refuses is made later, and the event is published once."""
-    script, stop = Script(jobs=1), threading.Event()
+    script, stop = Script(0), threading.Event()
     script.refusals = 3
-
-    def finish() -> None:
-        time.sleep(0)  # lets the job's thread run
-        if script.committed == 1 or script.polls == 100_000:
-            stop.set()
-
-    script.after_poll = finish
+    script.after_poll = lambda: script.committed == {0: 1} and stop.set()
     broker = run(script, done, stop)
-    assert script.committed == 1
+    assert script.refusals == 0
     assert len(broker.messages(EVENTS)) == 1
+
+
+def test_a_job_that_waits_does_not_hold_up_other_partitions(run: Callable[..., MemoryBroker]) -> None:
+    """While one job waits, as for another worker's part, the jobs of other partitions are done and committed."""
+    script, stop = Script(0, 1, 1, 1), threading.Event()
+    script.after_poll = lambda: script.committed[1] == 3 and stop.set()
+
+    def first_waits(job: ChapterJob, abandoned: threading.Event) -> Event | None:
+        if job.part.index > 0:
+            return done(job, abandoned)
+        abandoned.wait(30)
+        return None
+
+    broker = run(script, first_waits, stop)
+    assert script.committed == {0: 0, 1: 3}
+    assert [event.part for event in broker.messages(EVENTS)] == [1, 2, 3]  # type: ignore[union-attr]
+
+
+def test_a_bug_in_a_job_that_was_let_go_ends_the_worker(run: Callable[..., MemoryBroker]) -> None:
+    """A job that crashes after its partition has moved crashes the worker all the same: its lease must run out."""
+    script, stop, begun = Script(0), threading.Event(), threading.Event()
+    script.after_poll = lambda: begun.is_set() and script.lose(0)
+
+    def crash(_job: ChapterJob, abandoned: threading.Event) -> None:
+        begun.set()
+        assert abandoned.wait(30)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(script, crash, stop)
+    assert script.committed == {0: 0}

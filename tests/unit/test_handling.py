@@ -54,7 +54,16 @@ def test_the_handler_gets_the_job_and_the_flag() -> None:
 
 def test_handed_back() -> None:
     """A job that was given back leaves nothing to publish and must not be committed."""
-    assert handled(encode(a_job()), lambda job, abandoned: None) == Outcome(handed_back=True)
+    abandoned = threading.Event()
+    abandoned.set()
+    outcome = process(encode(a_job()), source=SOURCE, worker="gpu-0", handle=lambda *_: None, abandoned=abandoned)
+    assert outcome == Outcome(handed_back=True)
+
+
+def test_handed_back_for_no_reason() -> None:
+    """Giving back a job that nobody abandoned is a bug: its partition would stand still, and nobody would know."""
+    with pytest.raises(RuntimeError, match=SOURCE):
+        handled(encode(a_job()), lambda job, abandoned: None)
 
 
 def test_retryable() -> None:

@@ -14,7 +14,7 @@ from e2a.topics import CHAPTERS, EVENTS
 from producer import ingest
 from producer.ingest import Options, Submission
 from tests.unit.books import METADATA, Item, epub_file, page, small_epub, small_plan
-from tests.unit.builders import put_part, put_plan
+from tests.unit.builders import BOOK, put_part, put_plan
 
 PNG = b"\x89PNG\r\n png"
 OPTIONS = Options(engine="simulated")
@@ -171,20 +171,20 @@ def test_half_a_part_is_missing(plan: Plan, store: Store, key: object, left: byt
 
 def test_report_of_a_finished_book(store: Store) -> None:
     """A book is finished when its report is there, and the file that it names, whole."""
-    done = BookDone(book_id="b", output="books/b/output/book.m4b", audio_seconds=1.0, audio_bytes=4)
-    assert read_report(store, "b") is None
-    store.put(keys.report("b"), encode(done))
-    assert read_report(store, "b") is None
+    done = BookDone(book_id=BOOK, output=keys.output(BOOK, "m4b"), audio_seconds=1.0, audio_bytes=4)
+    assert read_report(store, BOOK) is None
+    store.put(keys.report(BOOK), encode(done))
+    assert read_report(store, BOOK) is None
     store.put(done.output, b"book")
-    assert read_report(store, "b") == done
+    assert read_report(store, BOOK) == done
     store.put(done.output, b"boo")
-    assert read_report(store, "b") is None
+    assert read_report(store, BOOK) is None
 
 
 def test_report_that_cannot_be_read(store: Store) -> None:
     """A damaged report is none: the book is assembled again."""
-    store.put(keys.report("b"), b"{")
-    assert read_report(store, "b") is None
+    store.put(keys.report(BOOK), b"{")
+    assert read_report(store, BOOK) is None
 
 
 @pytest.fixture(params=["memory", "directory"])

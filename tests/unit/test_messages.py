@@ -141,6 +141,29 @@ def test_dead_letter_of_bytes() -> None:
     assert decode(encode(letter)) == letter
 
 
+@pytest.mark.parametrize("raw", [b"\xff" * 500_000, b"\x00" * 500_000, b'"' * 500_000, "\u00e9".encode() * 500_000])
+def test_dead_letter_of_too_much(raw: bytes) -> None:
+    """A letter about a huge message still fits into what a broker takes, 1 MB, however it must be escaped."""
+    letter = dead_letter(raw, reason="message: Invalid JSON", source="e2a.chapters/0/7")
+    assert len(encode(letter)) < 1_000_000
+    assert raw.decode(errors="backslashreplace").startswith(letter.payload)
+
+
+@pytest.mark.parametrize("book_id", ["", "../../../etc", "b0123456789abcd", "B0123456789ABCDE"])
+def test_no_book_has_such_an_id(book_id: str) -> None:
+    """An id that is not a book's is poison before it becomes part of a storage key."""
+    with pytest.raises(Poison, match="book_id"):
+        decode(as_bytes(example("PartDone") | {"book_id": book_id}))
+
+
+def test_no_part_has_such_a_digest() -> None:
+    """A digest that is none is poison before it becomes part of a storage key."""
+    job = example("ChapterJob")
+    job["part"]["digest"] = "/../../../../x"
+    with pytest.raises(Poison, match="part.digest"):
+        decode(as_bytes(job))
+
+
 def test_text_travels_as_utf8() -> None:
     """Text is not escaped on the wire."""
     job = ChapterJob.model_validate(example("ChapterJob"))

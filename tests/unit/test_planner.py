@@ -12,6 +12,7 @@ from e2a.plan import Part, Plan, Sentence, Speech, part_digest
 from producer.epub import Book, Cover, Document
 from producer.planner import PART_CHARACTERS, Paragraph, make_plan, place, split_parts
 from tests.unit.books import page, small_plan
+from tests.unit.builders import BOOK
 
 SPEECH = Speech(engine="simulated", language="en")
 
@@ -19,7 +20,7 @@ SPEECH = Speech(engine="simulated", language="en")
 def plan_of(*documents: Document, cover: Cover | None = None) -> Plan:
     """Return the plan of a book with these documents."""
     book = Book("Emma", ("Jane Austen",), "en", cover, documents)
-    return make_plan(book, book_id="b", speech=SPEECH, output_format="m4b")
+    return make_plan(book, book_id=BOOK, speech=SPEECH, output_format="m4b")
 
 
 def document(body: str, title: str = "") -> Document:
@@ -29,7 +30,7 @@ def document(body: str, title: str = "") -> Document:
 def test_book_becomes_plan() -> None:
     """What the book says of itself, and what was asked for, is in the plan."""
     plan = plan_of(document("<p>It is.</p>"), cover=Cover("cover.jpg", b"jpeg"))
-    assert (plan.book_id, plan.title, plan.authors, plan.cover) == ("b", "Emma", ("Jane Austen",), "cover.jpg")
+    assert (plan.book_id, plan.title, plan.authors, plan.cover) == (BOOK, "Emma", ("Jane Austen",), "cover.jpg")
     assert (plan.speech, plan.output_format) == (SPEECH, "m4b")
     assert plan_of(document("<p>It is.</p>")).cover == ""
 
@@ -137,7 +138,7 @@ def test_splitting_is_not_petty(paragraphs: list[Paragraph], limit: int) -> None
 
 
 def part(estimate: float) -> Part:
-    return Part(index=0, chapter=0, digest="", estimate=estimate, sentences=())
+    return Part(index=0, chapter=0, digest="0" * 64, estimate=estimate, sentences=())
 
 
 PARTS = st.lists(st.integers(1, 1000).map(part), max_size=40)

@@ -207,6 +207,15 @@ def test_does_not_free_the_lease_of_its_other_thread(bench: Bench, part: Part) -
     assert not bench.free(part)
 
 
+def test_a_part_that_is_there_is_no_poison(bench: Bench, part: Part) -> None:
+    """A part that was stored before its holders died is done, however many died."""
+    for holder in ("a", "b", "c"):
+        assert bench.checkpoint.claim(f"part/{part.digest}", holder, 6)
+        bench.clock.now += 7
+    put_part(bench.store, part)
+    assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
+
+
 def test_a_part_that_killed_its_workers_is_poison(bench: Bench, part: Part) -> None:
     """After three holders that died the fourth does not try, and the book may be tried again later."""
     for holder in ("a", "b", "c"):
@@ -277,12 +286,13 @@ class WatchedLock:
         self._lock = threading.Lock()
         self.contended = threading.Event()
 
-    def __enter__(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            self.contended.set()
-            self._lock.acquire()
+    def acquire(self, timeout: float) -> bool:
+        if self._lock.acquire(blocking=False):
+            return True
+        self.contended.set()
+        return self._lock.acquire(timeout=timeout)
 
-    def __exit__(self, *_error: object) -> None:
+    def release(self) -> None:
         self._lock.release()
 
 
@@ -303,6 +313,30 @@ def test_one_part_is_spoken_at_a_time(bench: Bench) -> None:
         thread.join()
     assert [type(event) for event in events] == [PartDone, PartDone]
     assert bench.engine.most_at_once == 1
+
+
+def test_a_job_that_waits_for_the_engine_can_be_abandoned(bench: Bench, part: Part) -> None:
+    """A job whose partition moves away while the other is spoken frees its lease at once, not after the other."""
+    abandoned, lock = threading.Event(), WatchedLock()
+    bench.worker._mouth = lock  # type: ignore[assignment]
+    lock.acquire(timeout=0)
+    thread = threading.Thread(target=bench.worker.handle, args=(a_job(part), abandoned))
+    thread.start()
+    assert lock.contended.wait(30)
+    assert not bench.free(part)
+    abandoned.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert bench.engine.spoken == []
+    assert bench.free(part)
+
+
+def test_an_engine_that_skips_a_sentence_is_a_bug(bench: Bench, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sound too few is not a job given back: nothing is stored, and the fault is told."""
+    monkeypatch.setattr(bench.engine, "speak", lambda *_arguments: iter([np.zeros(10, np.float32)]))
+    with pytest.raises(RuntimeError, match="engine espeak spoke 1 of 3 sentences"):
+        bench.worker.handle(a_job(part), threading.Event())
+    assert bench.store.objects == {}
 
 
 def test_the_next_part_is_spoken_while_one_is_stored(bench: Bench) -> None:
