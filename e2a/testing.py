@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from e2a.bus import Handler, process
-from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
+from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, WorkerRecord
 from e2a.messages import Message, decode, encode
 from e2a.storage.directory import renamed
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
@@ -145,12 +145,16 @@ class MemoryCheckpoint:
 
     def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
         with self._lock:
+            if book_id not in self._books:
+                raise NotRecorded(book_id)
             self._books[book_id] = change(self._books[book_id])
             return self._books[book_id]
 
     def update_part(self, book_id: str, index: int, change: Callable[[PartRecord], PartRecord]) -> PartRecord:
         with self._lock:
-            parts = self._parts[book_id]
+            parts = self._parts.get(book_id, {})
+            if index not in parts:
+                raise NotRecorded(f"{book_id}/{index}")
             parts[index] = change(parts[index])
             return parts[index]
 

@@ -55,7 +55,7 @@ def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any
     async def fold_events(stream: Any) -> None:
         async for record in stream.noack().events():
             source = f"{EVENTS}/{record.message.partition}/{record.message.offset}"
-            book_id = await _fold(merger, publisher, record.value, source)
+            book_id = await _fold(merger, publisher, record.value or b"", source)
             record.ack()
             if book_id:
                 conclude(book_id)

@@ -11,13 +11,17 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from e2a import log
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Part, Plan, Sidecar
 from e2a.storage import ObjectStore, keys, read_sidecar
 from merger.tags import Mark, ffmetadata
 
 PROGRAMS = ("ffmpeg", "ffprobe")
+
+logger = log.get(__name__)
 
 
 class CorruptPart(Exception):
@@ -51,10 +55,17 @@ def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
 
     Raises:
         CorruptPart: a part is missing or is not what its sidecar says.
-        AssemblyFailed: ffmpeg failed.
+        AssemblyFailed: ffmpeg failed, or the scratch directory cannot be written.
         Retryable: storage cannot be reached.
     """
     sidecars = [_sidecar(store, part) for part in plan.parts]
+    try:
+        return _assemble(plan, store, sidecars)
+    except OSError as error:
+        raise AssemblyFailed(f"{error.filename or tempfile.gettempdir()}: {error.strerror}") from error
+
+
+def _assemble(plan: Plan, store: ObjectStore, sidecars: list[Sidecar]) -> tuple[str, float, int]:
     sample_rate = sidecars[0].sample_rate
     samples = sum(sidecar.samples for sidecar in sidecars)
     key = keys.output(plan.book_id, plan.output_format)
@@ -64,7 +75,9 @@ def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
         metadata.write_text(ffmetadata(plan, chapter_marks(plan, sidecars), sample_rate), encoding="utf-8")
         cover = _fetch_cover(plan, store, Path(scratch))
         _mux(_audio(store, plan.parts, sidecars), metadata, cover, book)
-        _verify(book, samples)
+        found = [stream.get("duration_ts") for stream in _streams(book, "a:0")]
+        if found != [samples]:
+            raise AssemblyFailed(f"ffmpeg: the book holds {found} samples, its parts {samples}")
         store.put_file(key, book)
         return key, samples / sample_rate, book.stat().st_size
 
@@ -99,12 +112,17 @@ def _audio(store: ObjectStore, parts: Iterable[Part], sidecars: Iterable[Sidecar
 
 
 def _fetch_cover(plan: Plan, store: ObjectStore, scratch: Path) -> Path | None:
+    """Return the cover, or None when there is none that can be shown: that is no reason to have no book."""
     if not plan.cover:
         return None
     path = scratch / Path(plan.cover).name
     try:
         store.get_file(keys.book(plan.book_id, plan.cover), path)
     except KeyError:
+        logger.warning("assembly.cover_lost", book=plan.book_id, cover=plan.cover)
+        return None
+    if not any(stream.get("width") for stream in _streams(path, "v:0")):
+        logger.warning("assembly.cover_unreadable", book=plan.book_id, cover=plan.cover)
         return None
     return path
 
@@ -125,15 +143,20 @@ def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, target: Pat
                 process.stdin.write(data)
         if process.returncode:
             messages.seek(0)
-            raise AssemblyFailed(f"ffmpeg: exit {process.returncode}: {messages.read().decode()[-500:]}")
+            words = messages.read().decode(errors="replace")[-500:]
+            raise AssemblyFailed(f"ffmpeg: exit {process.returncode}: {words}")
 
 
-def _verify(book: Path, samples: int) -> None:
-    """Raise `AssemblyFailed` unless the book holds exactly the samples of its parts."""
-    command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-of", "json"]
-    command += ["-show_entries", "stream=duration_ts", str(book)]
+def _streams(path: Path, select: str) -> list[dict[str, Any]]:
+    """Return what ffprobe says of the streams of a file; nothing when it cannot read the file.
+
+    Raises:
+        AssemblyFailed: ffprobe was killed.
+    """
+    command = ["ffprobe", "-v", "error", "-select_streams", select, "-of", "json"]
+    command += ["-show_entries", "stream=duration_ts,width", str(path)]
     result = subprocess.run(command, capture_output=True, check=False)
-    streams = json.loads(result.stdout or b"{}").get("streams", [])
-    found = [int(stream["duration_ts"]) for stream in streams]
-    if found != [samples]:
-        raise AssemblyFailed(f"ffmpeg: the book holds {found} samples, its parts {samples}")
+    if result.returncode < 0:
+        raise AssemblyFailed(f"ffprobe: killed by signal {-result.returncode}")
+    streams: list[dict[str, Any]] = json.loads(result.stdout).get("streams", []) if result.returncode == 0 else []
+    return streams

@@ -7,14 +7,12 @@ an empty Redis costs one look at each part.
 import time
 from collections import Counter
 
-from pydantic import ValidationError
-
 from e2a import log, metrics
 from e2a.bus import Publisher
-from e2a.checkpoint import Checkpoint, LeaseKeeper, PartRecord, new_book
+from e2a.checkpoint import Checkpoint, LeaseKeeper, NotRecorded, PartRecord, new_book
 from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, PartFailed, encode
-from e2a.plan import Part, Plan
-from e2a.storage import ObjectStore, keys, read_report, read_sidecar
+from e2a.plan import Part
+from e2a.storage import ObjectStore, keys, read_plan, read_report, read_sidecar
 from e2a.topics import EVENTS
 from merger.assembly import AssemblyFailed, CorruptPart, assemble
 from merger.fold import fold, missing, verdict
@@ -50,10 +48,9 @@ class Merger:
             self._seed(event.book_id)
         elif isinstance(event, PartDone | PartFailed):
             self._fold(event)
+        ready = not isinstance(event, BookDone | BookFailed) and self._checkpoint.pending(event.book_id) == 0
         metrics.EVENTS.labels(event.type).inc()
-        if isinstance(event, BookDone | BookFailed):
-            return False
-        return self._checkpoint.pending(event.book_id) == 0
+        return ready
 
     def unconcluded(self) -> list[str]:
         """Return books with nothing pending that were not concluded: their assembly was cut short."""
@@ -71,7 +68,7 @@ class Merger:
             return
         try:
             self._conclude(book_id)
-        except KeyError:
+        except NotRecorded:
             logger.warning("merge.checkpoint_emptied", book=book_id)
             self._seed(book_id)
         finally:
@@ -79,7 +76,7 @@ class Merger:
 
     def _seed(self, book_id: str) -> None:
         """Record a book as storage shows it: what was failed or forgotten is pending again, a whole book is done."""
-        plan = self._plan(book_id)
+        plan = read_plan(self._store, book_id)
         if plan is None:
             logger.warning("merge.no_plan", book=book_id)
             return
@@ -101,19 +98,30 @@ class Merger:
         return record.model_copy(update=update)
 
     def _fold(self, event: PartDone | PartFailed) -> None:
+        """Record what happened to a part; a book that the checkpoint has forgotten is read from storage before."""
+        if self._fold_into_record(event):
+            return
         if self._checkpoint.book(event.book_id) is None:
             self._seed(event.book_id)
+            if self._fold_into_record(event):
+                return
+        logger.warning("merge.unknown_part", book=event.book_id, part=event.part)
+
+    def _fold_into_record(self, event: PartDone | PartFailed) -> bool:
         try:
             self._checkpoint.update_part(event.book_id, event.part, lambda record: fold(record, event))
             self._update(event.book_id)
-        except KeyError:
-            logger.warning("merge.unknown_part", book=event.book_id, part=event.part)
+        except NotRecorded:
+            return False
+        return True
 
     def _conclude(self, book_id: str) -> None:
         book = self._checkpoint.book(book_id)
+        if book is None:
+            raise NotRecorded(book_id)
         parts = self._checkpoint.parts(book_id).values()
         state = verdict(parts)
-        if book is None or book.stage == "done":
+        if book.stage == "done":
             return
         if state == "complete":
             self._assemble(book_id)
@@ -121,7 +129,7 @@ class Merger:
             self._fail(book_id, missing(parts))
 
     def _assemble(self, book_id: str) -> None:
-        plan = self._plan(book_id)
+        plan = read_plan(self._store, book_id)
         if plan is None:
             self._fail(book_id, f"storage holds no plan {keys.book(book_id, keys.PLAN)}")
             return
@@ -144,6 +152,7 @@ class Merger:
             del self._failures[book_id]
             self._fail(book_id, str(error))
             return
+        self._failures.pop(book_id, None)
         done = BookDone(book_id=book_id, output=output, audio_seconds=seconds, audio_bytes=size)
         self._store.put(keys.report(book_id), encode(done))
         self._publisher.send(EVENTS, [done])
@@ -160,12 +169,6 @@ class Merger:
     def _update(self, book_id: str, **values: object) -> None:
         update = values | {"last_update": time.time()}
         self._checkpoint.update_book(book_id, lambda book: book.model_copy(update=update))
-
-    def _plan(self, book_id: str) -> Plan | None:
-        try:
-            return Plan.model_validate_json(self._store.get(keys.book(book_id, keys.PLAN)))
-        except (KeyError, ValidationError):
-            return None
 
 
 def _outcome(done: BookDone) -> dict[str, object]:

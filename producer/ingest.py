@@ -9,7 +9,7 @@ from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookPlanned, ChapterJob
 from e2a.plan import Part, Plan, Speech
-from e2a.storage import ObjectStore, keys, read_sidecar
+from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
 from producer import epub
 from producer.planner import make_plan, place
@@ -56,16 +56,14 @@ def store_book(submission: Submission, store: ObjectStore) -> Plan:
     """Put source, cover and, last, the plan into storage; return the plan that counts.
 
     A plan is written once: one that is there already is the one that the merger goes by, also when a newer
-    version of this program would plan otherwise.
+    version of this program would plan otherwise. One that cannot be read is as good as none.
 
     Raises:
         Retryable: storage cannot be reached.
     """
     plan = submission.plan
-    try:
-        return Plan.model_validate_json(store.get(keys.book(plan.book_id, keys.PLAN)))
-    except KeyError:
-        pass
+    if stored := read_plan(store, plan.book_id):
+        return stored
     store.put(keys.book(plan.book_id, keys.SOURCE), submission.source)
     if submission.cover:
         store.put(keys.book(plan.book_id, submission.cover.name), submission.cover.content)

@@ -25,8 +25,8 @@ def empty_topics(bootstrap: str, partitions: int) -> None:
     admin.ensure_topics(wanted)
 
 
-def send_raw(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes]]) -> None:
-    """Publish (partition, bytes) as they are."""
+def send_raw(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | None]]) -> None:
+    """Publish (partition, bytes) as they are; None is a record without a value."""
     producer = Producer({"bootstrap.servers": bootstrap})
     for partition, raw in records:
         producer.produce(topic, raw, partition=partition)

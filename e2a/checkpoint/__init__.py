@@ -6,6 +6,7 @@ from typing import Protocol
 from e2a.checkpoint.leases import LeaseKeeper
 from e2a.checkpoint.records import (
     BookRecord,
+    NotRecorded,
     PartRecord,
     Progress,
     WorkerRecord,
@@ -20,6 +21,7 @@ __all__ = [
     "BookRecord",
     "Checkpoint",
     "LeaseKeeper",
+    "NotRecorded",
     "PartRecord",
     "Progress",
     "RedisCheckpoint",
@@ -53,10 +55,10 @@ class Checkpoint(Protocol):
         """Return how many parts are neither done nor failed."""
 
     def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
-        """Replace a book's record atomically. Raises `KeyError` when it is not known."""
+        """Replace a book's record atomically. Raises `NotRecorded` when it is not known."""
 
     def update_part(self, book_id: str, index: int, change: Callable[[PartRecord], PartRecord]) -> PartRecord:
-        """Replace a part's record atomically. Raises `KeyError` when it is not known."""
+        """Replace a part's record atomically. Raises `NotRecorded` when it is not known."""
 
     def claim(self, name: str, holder: str, ttl: float) -> int:
         """Take a lease for `ttl` seconds.

@@ -9,6 +9,10 @@ PartState = Literal["pending", "done", "failed"]
 Stage = Literal["synthesising", "assembling", "done", "failed"]
 
 
+class NotRecorded(Exception):
+    """The checkpoint knows no such book or part: it was never seeded, or Redis was emptied."""
+
+
 class PartRecord(Frozen):
     """How far a part has got."""
 

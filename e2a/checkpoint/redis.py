@@ -10,7 +10,7 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
-from e2a.checkpoint.records import BookRecord, PartRecord, WorkerRecord
+from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, WorkerRecord
 from e2a.errors import Retryable
 
 Record = TypeVar("Record", BookRecord, PartRecord)
@@ -118,7 +118,7 @@ class RedisCheckpoint:
         def run(pipe: Pipeline) -> BookRecord:
             raw = pipe.get(_book_key(book_id))
             if raw is None:
-                raise KeyError(book_id)
+                raise NotRecorded(book_id)
             book = change(BookRecord.model_validate_json(str(raw)))
             pipe.multi()
             pipe.set(_book_key(book_id), book.model_dump_json())
@@ -130,7 +130,7 @@ class RedisCheckpoint:
         def run(pipe: Pipeline) -> PartRecord:
             raw = pipe.hget(_parts_key(book_id), str(index))
             if raw is None:
-                raise KeyError(f"{book_id}/{index}")
+                raise NotRecorded(f"{book_id}/{index}")
             record = change(PartRecord.model_validate_json(str(raw)))
             pipe.multi()
             pipe.hset(_parts_key(book_id), str(index), record.model_dump_json())

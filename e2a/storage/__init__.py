@@ -6,13 +6,13 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from e2a.messages import BookDone
-from e2a.plan import Sidecar
+from e2a.plan import Plan, Sidecar
 from e2a.settings import Settings
 from e2a.storage import keys
 from e2a.storage.directory import DirectoryStore
 from e2a.storage.s3 import S3Store
 
-__all__ = ["DirectoryStore", "ObjectStore", "S3Store", "keys", "open_store", "read_report", "read_sidecar"]
+__all__ = ["DirectoryStore", "ObjectStore", "S3Store", "keys", "open_store", "read_plan", "read_report", "read_sidecar"]
 
 
 class ObjectStore(Protocol):
@@ -60,6 +60,18 @@ def open_store(settings: Settings) -> ObjectStore:
             patience=settings.patience,
         )
     return DirectoryStore(Path(settings.storage).expanduser())
+
+
+def read_plan(store: ObjectStore, book_id: str) -> Plan | None:
+    """Return the plan of a book, or None when there is none that can be read.
+
+    Raises:
+        Retryable: the store cannot be reached.
+    """
+    try:
+        return Plan.model_validate_json(store.get(keys.book(book_id, keys.PLAN)))
+    except (KeyError, ValidationError):
+        return None
 
 
 def read_sidecar(store: ObjectStore, digest: str) -> Sidecar | None:

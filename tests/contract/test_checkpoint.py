@@ -5,7 +5,7 @@ import threading
 import pytest
 import redis as redis_py
 
-from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, RedisCheckpoint, WorkerRecord
+from e2a.checkpoint import BookRecord, Checkpoint, NotRecorded, PartRecord, RedisCheckpoint, WorkerRecord
 from e2a.errors import Retryable
 from e2a.testing import Clock, MemoryCheckpoint
 
@@ -94,11 +94,11 @@ class TestCheckpoint:
         assert checkpoint.book("b1") == changed
 
     def test_refuses_to_update_what_it_does_not_know(self, checkpoint: Checkpoint) -> None:
-        """Unknown books and parts are a KeyError, and are not made up."""
-        with pytest.raises(KeyError):
+        """Unknown books and parts are told, and are not made up."""
+        with pytest.raises(NotRecorded):
             checkpoint.update_book("b1", lambda record: record)
         checkpoint.seed(book(), PARTS)
-        with pytest.raises(KeyError):
+        with pytest.raises(NotRecorded):
             checkpoint.update_part("b1", 99, done)
         assert 99 not in checkpoint.parts("b1")
 

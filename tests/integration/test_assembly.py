@@ -20,6 +20,7 @@ from tests.unit.builders import a_part, a_plan, a_speech
 
 SAMPLE_RATE = 24000
 SPEECH = a_speech(engine="simulated")
+COVER = next((ROOT / "samples").rglob("cover.png")).read_bytes()
 TITLES = ("I: The = sign; and #1", "Zwei\nZeilen")
 
 
@@ -97,9 +98,8 @@ def test_title_and_authors_are_tagged(plan: Plan, store: MemoryStore, tmp_path: 
 
 def test_the_cover_is_attached(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
     """A book with a cover carries it as an attached picture."""
-    cover = next((ROOT / "samples").rglob("cover.*")).read_bytes()
-    store.put(keys.book(plan.book_id, "cover.jpg"), cover)
-    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.jpg"}), store)
+    store.put(keys.book(plan.book_id, "cover.png"), COVER)
+    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.png"}), store)
     pictures = [each for each in probe(store, key, tmp_path)["streams"] if each["disposition"]["attached_pic"]]
     assert [picture["codec_type"] for picture in pictures] == ["video"]
 
@@ -110,12 +110,12 @@ def test_a_cover_that_is_lost_is_left_out(plan: Plan, store: MemoryStore) -> Non
     assert store.size(key)
 
 
-def test_a_cover_that_is_no_image_is_told(plan: Plan, store: MemoryStore) -> None:
-    """A cover that ffmpeg cannot read fails the assembly with ffmpeg's words, and no book is stored."""
-    store.put(keys.book(plan.book_id, "cover.jpg"), b"<html>not an image</html>")
-    with pytest.raises(AssemblyFailed, match="ffmpeg: exit"):
-        assemble(plan.model_copy(update={"cover": "cover.jpg"}), store)
-    assert store.size(keys.output(plan.book_id, "m4b")) is None
+@pytest.mark.parametrize("cover", [b"", b"<html>not an image</html>", COVER[:8], COVER[: len(COVER) // 2]])
+def test_a_cover_that_is_damaged_costs_no_book(plan: Plan, store: MemoryStore, tmp_path: Path, cover: bytes) -> None:
+    """A book whose cover no player could show is whole all the same."""
+    store.put(keys.book(plan.book_id, "cover.png"), cover)
+    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.png"}), store)
+    assert probe(store, key, tmp_path)["streams"][0]["duration_ts"] == sum(samples(plan, store))
 
 
 def test_the_same_parts_make_the_same_bytes(plan: Plan, store: MemoryStore) -> None:
@@ -155,14 +155,44 @@ def test_a_missing_ffmpeg_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert caught.value.code == ExitCode.UNAVAILABLE
 
 
-def test_a_failing_ffmpeg_may_work_later(
-    plan: Plan, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """An ffmpeg that stops in the middle is a Retryable with its last words, and no book is stored."""
-    fake = tmp_path / "ffmpeg"
-    fake.write_text("#!/bin/sh\necho No space left on device >&2\nexit 228\n")
+def replace_program(name: str, script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a shell script before a program on PATH."""
+    fake = folder / name
+    fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(AssemblyFailed, match="ffmpeg: exit 228: No space left on device"):
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize(
+    ("program", "script", "reason"),
+    [
+        ("ffmpeg", "echo No space left on device >&2; exit 228", "ffmpeg: exit 228: No space left on device"),
+        ("ffmpeg", "printf '\\377' >&2; exit 1", "ffmpeg: exit 1: "),
+        ("ffmpeg", "cat > /dev/null", "the book holds .* samples"),
+        ("ffprobe", "kill -9 $$", "ffprobe: killed by signal 9"),
+        ("ffprobe", "echo '{\"streams\": [{}]}'", "the book holds .None. samples"),
+    ],
+)
+def test_a_failing_program_may_work_later(
+    plan: Plan,
+    store: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    program: str,
+    script: str,
+    reason: str,
+) -> None:
+    """A program that fails, or makes no whole book, is a Retryable with the reason, and no book is stored."""
+    replace_program(program, script, tmp_path, monkeypatch)
+    with pytest.raises(AssemblyFailed, match=reason):
         assemble(plan, store)
     assert store.size(keys.output(plan.book_id, "m4b")) is None
+
+
+def test_a_scratch_directory_that_cannot_be_written_is_named(
+    plan: Plan, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No room to work is a Retryable that names the place, and not the end of the merger."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(AssemblyFailed, match=f"{tmp_path}/none.*: No such file or directory"):
+        assemble(plan, store)

@@ -188,7 +188,13 @@ def test_no_plan(scene: Scene) -> None:
         scene.merger.on_event(BookPlanned(book_id=BOOK))
         scene.merger.on_event(a_part_done())
         scene.merger.conclude(BOOK)
-    assert [entry["event"] for entry in logs] == ["merge.no_plan", "merge.no_plan", "merge.unknown_part"]
+    assert [entry["event"] for entry in logs] == [
+        "merge.no_plan",
+        "merge.no_plan",
+        "merge.unknown_part",
+        "merge.checkpoint_emptied",
+        "merge.no_plan",
+    ]
     assert scene.checkpoint.books() == []
     assert scene.published == []
 
@@ -376,6 +382,39 @@ def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.Mo
     scene.merger.conclude(BOOK)
     assert scene.stage == "done"
     assert scene.published == [DONE]
+
+
+def test_checkpoint_emptied_after_the_last_part(scene: Scene) -> None:
+    """A Redis that forgets everything just before the assembly is filled again, and the sweep finds the book."""
+    scene.planned(0, 1, 2)
+    scene.checkpoint.forget()
+    scene.merger.conclude(BOOK)
+    assert scene.merger.unconcluded() == [BOOK]
+    scene.merger.conclude(BOOK)
+    assert scene.stage == "done"
+
+
+def test_checkpoint_emptied_before_a_failure(scene: Scene) -> None:
+    """A failure that meets an empty Redis is recorded when the book is known again."""
+    scene.planned(0, 1)
+    scene.checkpoint.forget()
+    assert scene.fail(2)
+    assert scene.states == ["done", "done", "failed"]
+
+
+def test_an_assembly_that_worked_in_the_end_is_forgiven(scene: Scene) -> None:
+    """Failures of an assembly that then worked do not count when the book is assembled again."""
+    scene.planned(0, 1, 2)
+    for _ in range(2):
+        for _ in range(merge.ASSEMBLY_ATTEMPTS - 1):
+            scene.failure = AssemblyFailed("ffmpeg: exit 1: no")
+            with pytest.raises(AssemblyFailed):
+                scene.merger.conclude(BOOK)
+        scene.failure = None
+        scene.merger.conclude(BOOK)
+        assert scene.stage == "done"
+        scene.store.delete(keys.report(BOOK))
+        scene.planned()
 
 
 def test_a_corrupt_part_is_told_once(scene: Scene) -> None:
