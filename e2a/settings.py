@@ -2,15 +2,24 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from annotated_types import Ge, Gt, Interval
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
 
 from e2a.errors import ExitCode, UserError
 
+
+def _has_a_port_if_any(url: str) -> str:
+    _ = urlsplit(url if "://" in url else f"//{url}").port  # raises ValueError
+    return url
+
+
 Port = Annotated[int, Interval(ge=0, le=65535)]
+Address = Annotated[str, AfterValidator(_has_a_port_if_any)]
+Patience = Annotated[float, Interval(gt=0, le=86_400)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 SECRETS = Path("/run/secrets")
 
@@ -31,21 +40,27 @@ class Settings(BaseSettings):
     partitions: Annotated[int, Ge(1)] = Field(
         12, description="partitions of the chapters topic: one for each worker that may work at once"
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern="^(redis|rediss|unix)://", description="URL of Redis")
+    redis_url: Address = Field(
+        "redis://127.0.0.1:6379/0",
+        pattern="^(redis|rediss|unix)://",
+        description="URL of Redis, redis://HOST:PORT/DATABASE",
+    )
     storage: str = Field(
         str(Path.home() / ".local/share/e2a/storage"),
-        pattern="^(s3://[^/]+$|[^:]*$)",
-        description="where books live: a directory, or s3://BUCKET",
+        pattern="^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|[^:]+)$",
+        description="directory where books live, or s3://BUCKET",
     )
-    s3_endpoint: str = Field(
-        "127.0.0.1:9000", pattern="^[^/]+$", description="host:port of MinIO or another S3 server, without a scheme"
+    s3_endpoint: Address = Field(
+        "127.0.0.1:9000",
+        pattern=r"^[\w.:\[\]-]+$",
+        description="host:port of MinIO or another S3 server, without a scheme",
     )
     s3_access_key: str = Field("", description="S3 access key")
     s3_secret_key: SecretStr = Field(
         SecretStr(""), description="S3 secret key; may be a file e2a_s3_secret_key in /run/secrets"
     )
     s3_secure: bool = Field(False, description="speak TLS to the S3 server")
-    patience: Annotated[float, Gt(0)] = Field(
+    patience: Patience = Field(
         120.0, description="seconds to wait for Kafka at the start, and for storage before the work in hand is given up"
     )
     log_level: LogLevel = Field("info", description="least level logged")
@@ -67,7 +82,7 @@ class SpeechSettings(BaseSettings):
 class ProducerSettings(SpeechSettings, Settings):
     """Settings of e2a-produce that are not options of its command line."""
 
-    patience: Annotated[float, Gt(0)] = Field(5.0, description="seconds to wait for a server before giving up")
+    patience: Patience = Field(5.0, description="seconds to wait for a server before giving up")
     log_level: LogLevel = Field("warning", description="least level logged")
 
 
@@ -78,7 +93,7 @@ class SynthSettings(SpeechSettings, ServiceSettings):
     grace: Annotated[float, Ge(0)] = Field(
         20.0, description="seconds that a stopping worker spends on the part in hand before it hands it back"
     )
-    session_timeout: Annotated[float, Gt(0)] = Field(
+    session_timeout: Annotated[float, Interval(ge=1, le=1800)] = Field(
         6.0, description="seconds of silence after which Kafka gives a worker's partition to another"
     )
     simulated_rtf: Annotated[float, Ge(0)] = Field(
@@ -116,9 +131,10 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
         return cls() if argv is None else CliApp.run(cls, cli_args=argv)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        name = ".".join(str(step) for step in fault["loc"]).removeprefix("E2A_").upper()
-        message = f"setting E2A_{name} = {fault['input']!r}: {fault['msg']}"
-        raise UserError(message, ExitCode.CONFIG) from error
+        name = str(fault["loc"][0]).lower().removeprefix("e2a_")
+        wanted = cls.model_fields[name].description if fault["type"] == "string_pattern_mismatch" else ""
+        reason = f"should be a {wanted}" if wanted else fault["msg"].removeprefix("Value error, ")
+        raise UserError(f"setting E2A_{name.upper()} = {fault['input']!r}: {reason}", ExitCode.CONFIG) from error
     except SettingsError as error:
         raise UserError(str(error), ExitCode.USAGE) from error
 

@@ -102,7 +102,9 @@ def display(console: Console, title: str) -> Iterator[Show]:
         task = bar.add_task("", total=1.0)
 
         def show(numbers: Numbers, note: str) -> None:
-            bar.update(task, completed=numbers.fraction if numbers.parts else 0.0, description=note or clock.line(numbers))
+            bar.update(
+                task, completed=numbers.fraction if numbers.parts else 0.0, description=note or clock.line(numbers)
+            )
 
         yield show
 

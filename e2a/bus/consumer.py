@@ -100,6 +100,7 @@ class JobConsumer:
             while not stop.is_set():
                 self._receive(self._consumer.poll(_POLL if self._in_hand else 0.2))
                 self._settle()
+                self._watch_let_go()
                 self._commit()
                 self._set_paused(len(self._in_hand) >= IN_HAND)
             self._drain()
@@ -132,7 +133,7 @@ class JobConsumer:
         self._in_hand.append(_Work(position, epoch, abandoned, future))
 
     def _settle(self) -> None:
-        """Publish and commit what is done, each partition in its order; raise what is a bug, also in what was let go."""
+        """Publish and commit what is done, each partition in its order; a bug in the handler is raised."""
         unfinished: set[int] = set()
         for work in list(self._in_hand):
             if work.position.partition in unfinished:
@@ -146,6 +147,9 @@ class JobConsumer:
                 logger.warning("bus.publish_delayed", reason=str(error))
                 return
             self._in_hand.remove(work)
+
+    def _watch_let_go(self) -> None:
+        """Raise a bug also in a job that was let go: its lease runs out only when the process ends."""
         ended = [future for future in self._let_go if future.done()]
         self._let_go = [future for future in self._let_go if future not in ended]
         for future in ended:

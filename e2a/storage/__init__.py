@@ -29,7 +29,11 @@ class ObjectStore(Protocol):
         """Store bytes."""
 
     def put_file(self, key: str, path: Path) -> None:
-        """Store a file without reading it into memory."""
+        """Store a file without reading it into memory.
+
+        Raises:
+            OSError: `path` cannot be read.
+        """
 
     def get(self, key: str) -> bytes:
         """Return the object."""
@@ -49,7 +53,11 @@ class ObjectStore(Protocol):
 
 
 def open_store(settings: Settings) -> ObjectStore:
-    """Return the store that the settings name."""
+    """Return the store that the settings name.
+
+    Raises:
+        UserError: the S3 settings cannot be used together (exit code CONFIG).
+    """
     if settings.storage.startswith("s3://"):
         return S3Store(
             bucket=settings.storage.removeprefix("s3://"),
@@ -59,7 +67,7 @@ def open_store(settings: Settings) -> ObjectStore:
             secure=settings.s3_secure,
             patience=settings.patience,
         )
-    return DirectoryStore(Path(settings.storage).expanduser())
+    return DirectoryStore(Path(settings.storage).expanduser(), settings.patience)
 
 
 def read_plan(store: ObjectStore, book_id: str) -> Plan | None:

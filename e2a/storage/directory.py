@@ -3,18 +3,30 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+import stamina
 
 from e2a.errors import Retryable
 
+Result = TypeVar("Result")
+CHUNK = 1 << 20
+
 
 class DirectoryStore:
-    """`ObjectStore` in a directory. Thread- and process-safe: writers rename, they never overwrite in place."""
+    """`ObjectStore` in a directory. Thread- and process-safe: writers rename, they never overwrite in place.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the directory, which is made when it is missing.
+        patience: seconds to go on trying when the disk is full or a share does not answer; one try is always made.
+    """
+
+    def __init__(self, root: Path, patience: float) -> None:
         self._root = root.resolve()
+        self._patience = patience
 
     def check(self) -> None:
         try:
@@ -25,31 +37,37 @@ class DirectoryStore:
             raise Retryable(f"storage directory {self._root}: not writable")
 
     def put(self, key: str, data: bytes) -> None:
-        with self._errors(key), renamed(self._path(key)) as temporary:
-            temporary.write_bytes(data)
+        self._write(key, lambda temporary: temporary.write_bytes(data))
 
     def put_file(self, key: str, path: Path) -> None:
-        with self._errors(key), renamed(self._path(key)) as temporary:
-            shutil.copyfile(path, temporary)
+        def copy(temporary: Path) -> None:
+            source.seek(0)
+            with temporary.open("wb") as target:
+                shutil.copyfileobj(source, target, CHUNK)
+
+        with path.open("rb") as source:
+            self._write(key, copy)
 
     def get(self, key: str) -> bytes:
-        with self._errors(key):
-            return self._path(key).read_bytes()
+        return self._read(key, self._path(key).read_bytes)
 
     def get_file(self, key: str, path: Path) -> None:
-        with renamed(path) as temporary, self._errors(key):
-            shutil.copyfile(self._path(key), temporary)
+        with (
+            renamed(path) as temporary,
+            self._read(key, lambda: self._path(key).open("rb")) as source,
+            temporary.open("wb") as target,
+        ):
+            while chunk := self._read(key, lambda: source.read(CHUNK)):
+                target.write(chunk)
 
     def size(self, key: str) -> int | None:
         try:
-            with self._errors(key):
-                return self._path(key).stat().st_size
+            return self._read(key, self._path(key).stat).st_size
         except KeyError:
             return None
 
     def delete(self, key: str) -> None:
-        with self._errors(key):
-            self._path(key).unlink(missing_ok=True)
+        self._call(key, lambda: self._path(key).unlink(missing_ok=True))
 
     def _path(self, key: str) -> Path:
         path = self._root / key
@@ -57,14 +75,30 @@ class DirectoryStore:
             raise ValueError(f"key {key!r} leaves the storage directory")
         return path
 
-    @contextmanager
-    def _errors(self, key: str) -> Iterator[None]:
+    def _write(self, key: str, write: Callable[[Path], object]) -> None:
+        def put() -> None:
+            with renamed(self._path(key)) as temporary:
+                write(temporary)
+
+        self._call(key, put)
+
+    def _read(self, key: str, request: Callable[[], Result]) -> Result:
+        def get() -> Result:
+            try:
+                return request()
+            except FileNotFoundError as error:
+                raise KeyError(key) from error
+
+        return self._call(key, get)
+
+    def _call(self, key: str, request: Callable[[], Result]) -> Result:
         try:
-            yield
-        except FileNotFoundError as error:
-            raise KeyError(key) from error
+            for attempt in stamina.retry_context(on=OSError, attempts=None, timeout=self._patience):
+                with attempt:
+                    return request()
         except OSError as error:
             raise Retryable(f"storage {self._root}: {key}: {error.strerror}") from error
+        raise AssertionError("unreachable: the retry context returns or raises")
 
 
 @contextmanager

@@ -13,11 +13,12 @@ from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
 from e2a.errors import Retryable
-from e2a.storage.directory import renamed
+from e2a.storage.directory import CHUNK, renamed
 
 Result = TypeVar("Result")
-_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_MISSING = {"NoSuchKey", "NoSuchObject"}
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"}
+"""What trying again does not change."""
 
 
 class S3Store:
@@ -52,19 +53,15 @@ class S3Store:
         self._call(lambda: self._client.fput_object(self._bucket, key, str(path)))
 
     def get(self, key: str) -> bytes:
-        def read() -> bytes:
-            response = self._client.get_object(self._bucket, key)
-            try:
-                return response.read()
-            finally:
-                response.close()
-                response.release_conn()
-
-        return self._call(read)
+        return self._call(lambda: b"".join(self._chunks(key)))
 
     def get_file(self, key: str, path: Path) -> None:
+        def download() -> None:
+            with temporary.open("wb") as file:
+                file.writelines(self._chunks(key))
+
         with renamed(path) as temporary:
-            self._call(lambda: self._client.fget_object(self._bucket, key, str(temporary)))
+            self._call(download)
 
     def size(self, key: str) -> int | None:
         try:
@@ -74,6 +71,14 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         self._call(lambda: self._client.remove_object(self._bucket, key))
+
+    def _chunks(self, key: str) -> Iterator[bytes]:
+        response = self._client.get_object(self._bucket, key)
+        try:
+            yield from response.stream(CHUNK)
+        finally:
+            response.close()
+            response.release_conn()
 
     def _make_bucket(self) -> None:
         try:
@@ -97,11 +102,11 @@ class S3Store:
             if error.code in _MISSING:
                 raise KeyError(error.object_name) from error
             raise Retryable(f"{self._where}: {error.code}: {error.message}") from error
-        except (HTTPError, MinioException, OSError) as error:
+        except (HTTPError, MinioException) as error:  # an OSError is a local file's: urllib3 wraps those of sockets
             raise Retryable(f"{self._where}: {error}") from error
 
 
 def _is_transient(error: Exception) -> bool:
     if isinstance(error, S3Error):
         return error.code not in _MISSING | _REFUSED
-    return isinstance(error, HTTPError | MinioException | OSError)
+    return isinstance(error, HTTPError | MinioException)

@@ -173,8 +173,9 @@ def test_redis_lease_runs_out_by_itself(redis: str) -> None:
     assert checkpoint.claim("part/x", "bert", ttl=6) == 2
 
 
-def test_redis_that_is_away_is_named_without_its_password() -> None:
+@pytest.mark.parametrize("url", ["redis://:hunter2@127.0.0.1:1/0", "redis://127.0.0.1:1/0?password=hunter2"])
+def test_redis_that_is_away_is_named_without_its_password(url: str) -> None:
     """A Redis that does not answer is a Retryable with its address, the password kept out of it."""
     with pytest.raises(Retryable, match="Redis 127.0.0.1:1/0: ") as caught:
-        RedisCheckpoint("redis://:hunter2@127.0.0.1:1/0").check()
+        RedisCheckpoint(url).check()
     assert "hunter2" not in str(caught.value)

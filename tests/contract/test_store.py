@@ -1,10 +1,17 @@
 """One class of tests for every object store: memory, directory, MinIO."""
 
+import errno
+import os
+import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stamina
 
 from e2a.errors import Retryable
 from e2a.storage import DirectoryStore, ObjectStore, S3Store
@@ -28,7 +35,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "memory":
         return MemoryStore()
     if request.param == "directory":
-        return DirectoryStore(tmp_path / "store")
+        return DirectoryStore(tmp_path / "store", patience=0.01)
     return s3_store(request.getfixturevalue("minio"), f"tests-{uuid.uuid4().hex}")
 
 
@@ -85,6 +92,13 @@ class TestObjectStore:
         store.get_file("key", tmp_path / ("x" * 255))
         assert (tmp_path / ("x" * 255)).read_bytes() == b"value"
 
+    def test_tells_the_source_from_the_store(self, store: ObjectStore, tmp_path: Path) -> None:
+        """A file that cannot be read is an OSError and not the store's fault, and no object."""
+        store.check()
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            store.put_file("key", tmp_path / "no such file")
+        assert store.size("key") is None
+
     def test_may_be_checked_by_many_at_once(self, store: ObjectStore) -> None:
         """Services that start together all find the store ready."""
         with ThreadPoolExecutor(6) as threads:
@@ -100,18 +114,48 @@ class TestObjectStore:
         assert store.size("key") is None
 
 
-def test_directory_leaves_nothing_behind_when_a_put_fails(tmp_path: Path) -> None:
-    """A put that breaks off leaves neither the object nor a temporary file."""
-    store = DirectoryStore(tmp_path / "store")
-    store.check()
-    with pytest.raises(KeyError):
-        store.put_file("key", tmp_path / "no such file")
-    assert list((tmp_path / "store").iterdir()) == []
+def failing_once(call: Callable[..., Any], number: int) -> Callable[..., Any]:
+    """Return a function that raises OSError the first time and is `call` afterwards."""
+    failures = [OSError(number, os.strerror(number))]
+
+    def wrapped(*args: object, **kwargs: object) -> Any:
+        if failures:
+            raise failures.pop()
+        return call(*args, **kwargs)
+
+    return wrapped
+
+
+def files(folder: Path) -> list[Path]:
+    """Return all files below a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_directory_leaves_nothing_behind_when_a_put_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A put that breaks off is a Retryable, and leaves neither the object nor a temporary file."""
+    monkeypatch.setattr(os, "fsync", failing_once(os.fsync, errno.ENOSPC))
+    with stamina.set_testing(True), pytest.raises(Retryable, match="store: key: No space left on device"):
+        DirectoryStore(tmp_path / "store", patience=60).put("key", b"value")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.ESTALE])
+def test_directory_waits_for_a_disk_that_is_full_or_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A put or get that fails for now is tried again."""
+    store = DirectoryStore(tmp_path / "store", patience=60)
+    with stamina.set_testing(True, attempts=2):
+        monkeypatch.setattr(os, "fsync", failing_once(os.fsync, number))
+        store.put("key", b"value")
+        monkeypatch.setattr(Path, "read_bytes", failing_once(Path.read_bytes, number))
+        assert store.get("key") == b"value"
+    assert files(tmp_path) == [tmp_path / "store/key"]
 
 
 def test_directory_keeps_keys_inside(tmp_path: Path) -> None:
     """A key cannot name a file outside the store."""
-    store = DirectoryStore(tmp_path / "store")
+    store = DirectoryStore(tmp_path / "store", patience=0.01)
     for key in ("../outside", "/etc/passwd"):
         with pytest.raises(ValueError, match="leaves the storage directory"):
             store.put(key, b"")
@@ -122,13 +166,44 @@ def test_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("not a directory")
     with pytest.raises(Retryable, match=str(path)):
-        DirectoryStore(path).check()
+        DirectoryStore(path, patience=0.01).check()
 
 
 def test_s3_server_that_is_away_is_named() -> None:
     """A server that does not answer is a Retryable with its address, after the patience is spent."""
     with pytest.raises(Retryable, match="object storage 127.0.0.1:1/books"):
         s3_store("127.0.0.1:1", "books").check()
+
+
+class CutOff(BaseHTTPRequestHandler):
+    """An S3 server that promises more than it sends."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"half")
+
+    def log_message(self, *_arguments: object) -> None:
+        return
+
+
+def test_s3_download_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A download that ends early is a Retryable, and leaves no file under any name."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), CutOff) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with stamina.set_testing(True), pytest.raises(Retryable, match="object storage"):
+            s3_store(f"127.0.0.1:{server.server_port}", "tests").get_file("key", tmp_path / "target")
+        server.shutdown()
+    assert files(tmp_path) == []
+
+
+def test_s3_bucket_that_is_gone_is_named(minio: str) -> None:
+    """Without its bucket a put or a get is a Retryable at once: no object is missing, the store is."""
+    store = s3_store(minio, "tests-gone")
+    for request in (lambda: store.put("key", b"value"), lambda: store.get("key")):
+        with pytest.raises(Retryable, match="tests-gone: NoSuchBucket"):
+            request()
 
 
 def test_s3_refuses_a_wrong_key_at_once(minio: str) -> None:

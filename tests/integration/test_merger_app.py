@@ -24,7 +24,7 @@ class Scene:
     def __init__(self, folder: Path, kafka: str, redis: str) -> None:
         self.kafka = kafka
         self.stack = Stack(folder, kafka, redis, PARTITIONS=1)
-        self.store = DirectoryStore(folder / "storage")
+        self.store = DirectoryStore(folder / "storage", patience=1)
         self.plan = a_plan()
         self.publisher = KafkaPublisher(kafka, patience=30)
         self.store.put(keys.book(self.plan.book_id, keys.PLAN), self.plan.model_dump_json().encode())

@@ -253,9 +253,9 @@ def test_bar(time: Time) -> None:
 def test_bar_with_a_note(time: Time) -> None:
     """A note stands beside the bar in place of the numbers, all of it, however long."""
     assert terminal("Emma", (HALF, ""), (HALF, "assembling"))[1].endswith("assembling")
-    words = "waiting: Redis 127.0.0.1:6379/0: Error 111 connecting to 127.0.0.1:6379. Connection refused.".split()
-    shown = terminal("Emma", (HALF, " ".join(words)))
-    assert " ".join(shown).replace("━", "").split() == ["Emma", *words]
+    note = "waiting: Redis 127.0.0.1:6379/0: Error 111 connecting to 127.0.0.1:6379. Connection refused."
+    shown = " ".join(terminal("Emma", (HALF, note))).replace("━", "")
+    assert " ".join(shown.split()) == f"Emma {note}"
 
 
 @pytest.mark.parametrize("title", ["Emma [illustrated]", "Emma [/i]"])

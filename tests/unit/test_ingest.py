@@ -189,7 +189,7 @@ def test_report_that_cannot_be_read(store: Store) -> None:
 
 @pytest.fixture(params=["memory", "directory"])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    store = MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path / "storage")
+    store = MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path / "storage", patience=0.01)
     store.put("books/b/output/book.m4b", b"book")
     return store
 

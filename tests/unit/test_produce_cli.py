@@ -209,7 +209,7 @@ def test_interrupt(
 
 def finish(book: Path, storage: Path) -> None:
     """Put a book into storage as the merger does when it is finished."""
-    store = DirectoryStore(storage)
+    store = DirectoryStore(storage, patience=0.01)
     book_id = ingest.prepare(book, ingest.Options(engine="simulated")).plan.book_id
     done = BookDone(book_id=book_id, output=keys.output(book_id, "m4b"), audio_seconds=3661.2, audio_bytes=4)
     store.put(done.output, b"book")

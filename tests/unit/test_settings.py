@@ -1,5 +1,6 @@
 """Settings: where values come from, and what a wrong one says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,19 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("E2A_S3_SECURE", "perhaps"),
         ("E2A_REDIS_URL", "localhost:6379"),
         ("E2A_S3_ENDPOINT", "http://minio:9000"),
+        ("E2A_REDIS_URL", "redis://host:port/0"),
+        ("E2A_S3_ENDPOINT", "host:port"),
+        ("E2A_S3_ENDPOINT", "host:70000"),
+        ("E2A_S3_ENDPOINT", "host?query"),
+        ("E2A_STORAGE", ""),
         ("E2A_STORAGE", "s3://"),
+        ("E2A_STORAGE", "s3://ab"),
+        ("E2A_STORAGE", "s3://bucket/folder"),
+        ("E2A_STORAGE", "C:/books"),
+        ("E2A_PATIENCE", "1e9"),
         ("E2A_GRACE", "-1"),
-        ("E2A_SESSION_TIMEOUT", "0"),
+        ("E2A_SESSION_TIMEOUT", "0.5"),
+        ("E2A_SESSION_TIMEOUT", "4000"),
         ("E2A_SIMULATED_RTF", "-0.1"),
     ],
 )
@@ -66,7 +77,9 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 def test_wrong_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, argv: list[str] | None) -> None:
     """A wrong value ends the command with CONFIG, and one line names the variable and the value."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=rf"^setting {name} = '{value}': (Input|String) should .+$") as caught:
+    with pytest.raises(
+        UserError, match=f"^{re.escape(f'setting {name} = {value!r}: ')}(Input|Port|should be a) .+$"
+    ) as caught:
         load(SynthSettings, argv)
     assert caught.value.code == ExitCode.CONFIG
 
