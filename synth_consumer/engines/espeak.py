@@ -29,7 +29,7 @@ class EspeakEngine:
     licence = "GPL-3.0-or-later (program); what it speaks is yours"
 
     def __init__(self, _settings: SynthSettings) -> None:
-        self._voices: tuple[str, ...] = ()
+        self._voices: dict[str, tuple[str, ...]] = {}
 
     def load(self) -> None:
         if shutil.which(PROGRAM) is None:
@@ -39,16 +39,16 @@ class EspeakEngine:
     def voices(self, language: str) -> tuple[str, ...]:
         tag = language.lower()
         base = tag.split("-")[0]
-        wanted = dict.fromkeys((_FIXED.get(tag, tag), _FIXED.get(base, base)))
-        related = [voice for voice in self._voices if voice.split("-")[0] == base]
+        wanted = [_FIXED.get(tag, tag), _FIXED.get(base, base)]
+        related = [voice for voice, others in self._voices.items() if voice.split("-")[0] == base or base in others]
         return tuple(dict.fromkeys([voice for voice in wanted if voice in self._voices] + related))
 
     def speak(self, sentences: Sequence[str], speech: Speech, seed: int) -> Iterator[Pcm]:  # noqa: ARG002 - it has no chance in it
         voices = self.voices(speech.language)
         if not voices:
-            raise Poison(f"espeak-ng speaks no {speech.language!r}")
+            raise Poison(f"espeak-ng speaks no {speech.language!r}; choose a language it speaks with --language")
         voice = speech.voice or voices[0]
-        if voice.lower() not in self._voices:
+        if voice.lower().split("+")[0] not in self._voices:
             raise Poison(f"espeak-ng has no voice {voice!r}; for {speech.language!r}: {', '.join(voices)}")
         rate = round(WORDS_PER_MINUTE * speech.speed)
         for sentence in sentences:
@@ -57,8 +57,12 @@ class EspeakEngine:
 
 def _say(sentence: str, voice: str, rate: int) -> Pcm:
     command = [PROGRAM, "-v", voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout"]
-    # in a process group of its own: Ctrl-C stops the worker, which finishes its sentence
-    result = subprocess.run(command, input=sentence.encode(), capture_output=True, check=False, process_group=0)
+    text = sentence.replace("[[", "[ [")  # two brackets would begin phonemes
+    try:
+        # in a process group of its own: Ctrl-C stops the worker, which finishes its sentence
+        result = subprocess.run(command, input=text.encode(), capture_output=True, check=False, process_group=0)
+    except OSError as error:
+        raise Retryable(f"espeak-ng: {error.strerror}") from error
     if result.returncode or not result.stdout:
         raise Retryable(f"espeak-ng: exit {result.returncode}: {result.stderr.decode(errors='replace').strip()}")
     return _samples(result.stdout)
@@ -72,6 +76,8 @@ def _samples(riff: bytes) -> Pcm:
 
 
 @cache
-def _list_voices() -> tuple[str, ...]:
+def _list_voices() -> dict[str, tuple[str, ...]]:
+    """Return the voices in lower case, and for each the other languages that it is for."""
     listing = subprocess.run([PROGRAM, "--voices"], capture_output=True, check=True, text=True).stdout
-    return tuple(re.findall(r"^\s*\d+\s+(\S+)", listing, flags=re.MULTILINE))
+    lines = re.findall(r"^\s*\d+\s+(\S+)(.*)$", listing.lower(), flags=re.MULTILINE)
+    return {voice: tuple(re.findall(r"\((\S+) \d+\)", rest)) for voice, rest in lines}

@@ -48,6 +48,8 @@ def test_reads_text_and_not_options_or_markup(engine: EspeakEngine) -> None:
     for sentence in ("--help is said aloud.", "<b>bold</b> words", "-v fr", "été, naïve, 日本"):
         (samples,) = speak(engine, sentence)
         assert np.abs(samples).max() > 0.05
+    (brackets,), (phonemes,) = speak(engine, "[[h@l'oU]]"), speak(engine, "hello")
+    assert not np.array_equal(brackets, phonemes)
 
 
 def test_speed_changes_the_length(engine: EspeakEngine) -> None:
@@ -62,7 +64,16 @@ def test_languages_have_voices(engine: EspeakEngine) -> None:
     assert engine.voices("en")[0] == "en-us"
     assert engine.voices("en-GB")[0] == "en-gb"
     assert engine.voices("de-AT")[0] == "de"
+    assert engine.voices("zh-CN")[0] == engine.voices("zh")[0] == "cmn"
+    assert engine.voices("no")[0] == "nb"
     assert engine.voices("xx") == ()
+
+
+@pytest.mark.parametrize("voice", ["en-gb", "EN-GB", "en-us+f3"])
+def test_takes_voices_as_espeak_names_them(engine: EspeakEngine, voice: str) -> None:
+    """A voice may be written in capitals and carry a variant."""
+    (samples,) = speak(engine, "Hello there.", voice=voice)
+    assert np.abs(samples).max() > 0.05
 
 
 @pytest.mark.parametrize(
