@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from types import FrameType
 
@@ -39,6 +40,9 @@ def run(name: str, main: Callable[[], int]) -> int:
         return ExitCode.UNAVAILABLE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except Exception:  # noqa: BLE001 - a bug has an exit code too, and threads that still work cannot delay it
+        traceback.print_exc()
+        return ExitCode.BUG
 
 
 def _say(name: str, error: Exception) -> None:

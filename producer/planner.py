@@ -1,6 +1,7 @@
 """A book to its plan: chapters, parts, sentences with their pauses, and where each part goes. Pure functions."""
 
 import heapq
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from e2a.errors import ExitCode, UserError
@@ -104,7 +105,12 @@ def _chapter(document: Document, index: int, first_part: int, speech: Speech) ->
 
 
 def _paragraph(source: str, language: str) -> Paragraph:
-    spoken = [sentence for sentence in text.sentences(source, language) if text.is_speakable(sentence)]
+    spoken = [
+        piece
+        for sentence in text.sentences(source, language)
+        for piece in textwrap.wrap(sentence, PART_CHARACTERS, break_on_hyphens=False)
+        if text.is_speakable(piece)
+    ]
     pauses = [SENTENCE_PAUSE_MS] * (len(spoken) - 1) + [PARAGRAPH_PAUSE_MS]
     return [Sentence(text=sentence, pause_ms=pause) for sentence, pause in zip(spoken, pauses, strict=False)]
 

@@ -9,7 +9,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from e2a.bus.config import client
 from e2a.errors import Retryable
-from e2a.topics import Topic
+from e2a.topics import FOR_EVER, Topic
 
 _RACES = {KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS}
 """Somebody else made or grew the topic in the same moment."""
@@ -48,7 +48,7 @@ class Admin:
         """
         existing = self.partitions()
         topics = list(wanted)
-        missing = [NewTopic(topic.name, topic.partitions, -1) for topic in topics if topic.name not in existing]
+        missing = [_new(topic) for topic in topics if topic.name not in existing]
         small = [
             NewPartitions(topic.name, topic.partitions)
             for topic in topics
@@ -73,3 +73,8 @@ class Admin:
                 late = [topic.name for topic in topics if existing.get(topic.name, 0) < topic.partitions]
                 if late:
                     raise Retryable(f"Kafka {self._bootstrap}: topics not ready: {', '.join(late)}")
+
+
+def _new(topic: Topic) -> NewTopic:
+    retention = topic.retention if topic.retention == FOR_EVER else topic.retention * 1000
+    return NewTopic(topic.name, topic.partitions, -1, config={"retention.ms": str(retention)})

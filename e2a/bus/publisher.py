@@ -71,6 +71,6 @@ class KafkaPublisher:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                if error.args[0].fatal():
+                if error.args[0].fatal() or error.args[0].code() == KafkaError._FATAL:
                     raise
                 raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error

@@ -6,11 +6,12 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from e2a.bus import Admin, JobConsumer, KafkaPublisher
 from e2a.errors import Retryable
 from e2a.messages import ChapterJob, PartDone, decode, encode
-from e2a.topics import CHAPTERS, EVENTS, topics
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, topics
 from tests.servers import wait_until
 from tests.topics import committed, empty_topics, read_topic, send_raw
 from tests.unit.builders import a_job, a_part
@@ -32,6 +33,15 @@ class Hands:
         with self._finished:
             self._may_finish |= set(parts)
             self._finished.notify_all()
+
+    def finish_then_wait(self, *parts: int) -> Callable[..., object]:
+        """Return what the loop may call instead of `wait`: jobs finish only when they are waited for."""
+
+        def waiting(futures: object, timeout: float | None = None) -> object:
+            self.finish(*parts)
+            return wait(futures, timeout)  # type: ignore[call-overload]
+
+        return waiting
 
     def handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
         self.begun.append(job.part.index)
@@ -111,13 +121,13 @@ def test_a_later_job_is_not_committed_before_an_earlier_one(bootstrap: str) -> N
     assert events(bootstrap) == []
 
 
-def test_stop_finishes_the_job_in_hand_within_the_grace(bootstrap: str) -> None:
+def test_stop_finishes_the_job_in_hand_within_the_grace(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopping worker commits the first job in hand when it ends in time, and gives back the second."""
     hands = Hands()
+    monkeypatch.setattr("e2a.bus.consumer.wait", hands.finish_then_wait(0))
     send(bootstrap, (0, 0), (0, 1))
     with consuming(bootstrap, hands.handle, grace=30):
         wait_until(lambda: hands.begun == [0, 1])
-        threading.Timer(0.5, hands.finish, (0,)).start()
     assert committed(bootstrap, PARTITIONS) == [1, 0]
     assert events(bootstrap) == [0]
 
@@ -137,15 +147,10 @@ def test_what_was_given_back_is_done_by_the_next(bootstrap: str) -> None:
 def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a partition moves, its owner waits for the job in hand and commits it; the joiner is not given it."""
     owner, joiner = Hands(), Hands()
-
-    def finish_then_wait(futures: object, timeout: float | None = None) -> object:
-        owner.finish(0, 1)
-        return wait(futures, timeout)  # type: ignore[call-overload]
-
     send(bootstrap, (0, 0), (1, 1))
     with consuming(bootstrap, owner.handle) as first:
         wait_until(lambda: sorted(owner.begun) == [0, 1])
-        monkeypatch.setattr("e2a.bus.consumer.wait", finish_then_wait)
+        monkeypatch.setattr("e2a.bus.consumer.wait", owner.finish_then_wait(0, 1))
         with consuming(bootstrap, joiner.handle) as second:
             wait_until(lambda: len(first.partitions) == len(second.partitions) == 1)
             wait_until(lambda: committed(bootstrap, PARTITIONS) == [1, 1])
@@ -164,6 +169,15 @@ def test_new_partitions_reach_a_running_worker(bootstrap: str) -> None:
         send(bootstrap, (2, 7))
         wait_until(lambda: committed(bootstrap, 3) == [0, 0, 1])
     assert events(bootstrap) == [7]
+
+
+def test_jobs_wait_for_ever(bootstrap: str) -> None:
+    """Jobs and dead letters do not run out, however long no worker is there; events are kept for a week."""
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in topics(PARTITIONS)]
+    client = AdminClient({"bootstrap.servers": bootstrap})
+    answers = client.describe_configs(resources)
+    kept = {resource.name: answer.result(30)["retention.ms"].value for resource, answer in answers.items()}
+    assert kept == {CHAPTERS: "-1", DEAD_LETTERS: "-1", EVENTS: str(7 * 24 * 3600 * 1000)}
 
 
 def test_topics_may_be_ensured_by_many_at_once(kafka: str) -> None:

@@ -79,6 +79,16 @@ def test_parts_are_numbered_through_the_book() -> None:
     assert all(sum(len(each.text) for each in part.sentences) <= PART_CHARACTERS for part in plan.parts)
 
 
+@pytest.mark.parametrize("word", ["word ", "wordword", "1\u00a0000 "])
+def test_endless_sentence(word: str) -> None:
+    """A text without any full stop is cut into parts between words, or where there are none anywhere; none is lost."""
+    endless = word * 3000
+    plan = small_plan(f"<p>{endless}</p>")
+    pieces = [sentence.text for part in plan.parts for sentence in part.sentences]
+    assert max(map(len, pieces)) <= PART_CHARACTERS
+    assert "".join(" ".join(pieces).split()) == "".join(endless.split())
+
+
 def test_part_is_its_content() -> None:
     """The address of a part follows from its sentences and the speech, whatever book it stands in."""
     first, second = small_plan("<p>One.</p>", "<p>Two.</p>"), small_plan("<p>Two.</p>")

@@ -76,10 +76,12 @@ def test_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("bug", [ZeroDivisionError, Poison])
-def test_a_bug_propagates(bug: type[Exception]) -> None:
-    """Any other exception goes up and crashes the process: its supervisor starts it again."""
-    with pytest.raises(bug):
-        service.run("e2a-x", raising(bug()))
+def test_a_bug_is_told(bug: type[Exception], capsys: pytest.CaptureFixture[str]) -> None:
+    """Any other exception has an exit code of its own, and its traceback on standard error."""
+    assert service.run("e2a-x", raising(bug("why"))) == ExitCode.BUG
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert said.rstrip().endswith("why")
 
 
 @pytest.mark.parametrize(("first", "second"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGTERM"), ("SIGTERM", "SIGINT")])
