@@ -81,13 +81,12 @@ class Merger:
             logger.warning("merge.no_plan", book=book_id)
             return
         known = self._checkpoint.book(book_id)
-        book = new_book(plan, time.time())
-        if known is not None:
-            book = book.model_copy(update={"start_time": known.start_time})
         done = read_report(self._store, book_id)
-        if done is not None:
-            book = book.model_copy(update=_outcome(done))
-        self._checkpoint.seed(book, {part.index: self._record(part) for part in plan.parts})
+        parts = {part.index: self._record(part) for part in plan.parts}
+        update: dict[str, object] = {"resumed_seconds": sum(record.audio_seconds for record in parts.values())}
+        update |= {"start_time": known.start_time} if known else {}
+        update |= _outcome(done) if done else {}
+        self._checkpoint.seed(new_book(plan, time.time()).model_copy(update=update), parts)
 
     def _record(self, part: Part) -> PartRecord:
         record = PartRecord(chapter=part.chapter, estimate=part.estimate)

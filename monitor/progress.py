@@ -7,8 +7,6 @@ from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord, progress
 from e2a.checkpoint.records import Stage
 from e2a.plan import Frozen
 
-SILENT = 10.0
-"""Seconds without a heartbeat after which a worker counts as silent."""
 UNKNOWN = "-"
 
 
@@ -27,7 +25,7 @@ class BookRow(Frozen):
     chapters_failed: int
     audio_seconds: float
     speed: float | None
-    """Seconds of audio made in a second of wall time since the start; None before the first part is done."""
+    """Seconds of audio made in a second of wall time since it was last submitted; None before any was."""
     eta: float | None
     """Seconds of wall time until the last part is done; None when unknown or nothing is left to do."""
     age: float
@@ -56,8 +54,9 @@ def book_row(book: BookRecord, parts: Iterable[PartRecord], now: float) -> BookR
     records = tuple(parts)
     numbers = progress(records)
     synthesising = book.stage == "synthesising"
-    wall = (now if synthesising else book.last_update) - book.start_time
-    speed = numbers.seconds_done / wall if wall > 0 and numbers.seconds_done > 0 else None
+    wall = (now if synthesising else book.last_update) - book.resumed_at
+    made = numbers.seconds_done - book.resumed_seconds
+    speed = made / wall if wall > 0 and made > 0 else None
     left = sum(record.estimate for record in records if record.state == "pending")
     return BookRow(
         book_id=book.book_id,
@@ -82,7 +81,7 @@ def worker_row(worker: WorkerRecord, titles: Mapping[str, str], now: float) -> W
     return WorkerRow(
         worker=worker.worker,
         engine=worker.engine,
-        activity=f"silent for {ago(age)}" if age > SILENT else _work(worker),
+        activity=f"silent for {ago(age)}" if worker.is_silent(now) else _work(worker),
         book=titles.get(worker.book_id, ""),
         partitions=worker.partitions,
         done=worker.done,

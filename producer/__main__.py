@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import entry_points
@@ -81,17 +82,24 @@ def produce(
     plan = submission.plan
     if status:
         return _print_status(settings, plan)
+    target = (output_dir.expanduser() if output_dir else book.parent) / f"{book.stem}.{output_format}"
+    if not detach:
+        ingest.check_target(target)
     store = open_store(settings)
     _require(store.check)
-    if read_report(store, plan.book_id) is None:
+    finished = read_report(store, plan.book_id) is not None
+    if not finished:
         plan = ingest.store_book(submission, store)
         reason = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
         if reason:
             raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
     if detach:
-        console.print(f"submitted {plan.title!r}: run the same command again to follow and fetch it", markup=False)
+        said = "is finished: run the same command without --detach to fetch it"
+        if not finished:
+            said = "is submitted: run the same command without --detach to follow and fetch it"
+        console.print(f"{plan.title!r} {said}", highlight=False, soft_wrap=True, markup=False)
     else:
-        _deliver(plan, store, (output_dir or book.parent) / f"{book.stem}.{output_format}")
+        _deliver(plan, store, target)
     return ExitCode.OK
 
 
@@ -125,8 +133,9 @@ def _print_status(settings: ProducerSettings, plan: Plan) -> int:
     checkpoint = RedisCheckpoint(settings.redis_url)
     record = checkpoint.book(plan.book_id)
     if record is None:
-        raise UserError(f"{plan.title!r} was not submitted with these options", ExitCode.NO_INPUT)
-    console.print_json(data=view(record, checkpoint.parts(plan.book_id), checkpoint.workers()))
+        todo = "run the same command without --status to make or fetch it"
+        raise UserError(f"{plan.title!r} is not known with these options: {todo}", ExitCode.NO_INPUT)
+    console.print_json(data=view(record, checkpoint.parts(plan.book_id), checkpoint.workers(), time.time()))
     return ExitCode.OK
 
 

@@ -65,9 +65,9 @@ def read(path: Path) -> Book:
     Raises:
         UserError: there is no such file (NO_INPUT), or it cannot be read as an EPUB (BAD_INPUT).
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file", ExitCode.NO_INPUT)
     try:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file", ExitCode.NO_INPUT)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ebooklib announces its own future changes
             source = epub.read_epub(path)

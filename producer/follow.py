@@ -62,7 +62,7 @@ def _note(checkpoint: Checkpoint, book: BookRecord | None, waited: float) -> str
         return ""
     if book is None:
         return "waiting for the merger: is e2a-merge running?"
-    alive = any(time.time() - worker.last_seen < PATIENCE for worker in checkpoint.workers())
+    alive = any(not worker.is_silent(time.time()) for worker in checkpoint.workers())
     return "" if alive else "waiting for a worker: is e2a-synth running?"
 
 

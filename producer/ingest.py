@@ -1,8 +1,12 @@
 """A book into the pipeline: files and plan to storage, then the announcement, then the missing jobs."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import langcodes
+from langcodes.tag_parser import LanguageTagError
 
 from e2a import plan as planning
 from e2a.bus import Publisher
@@ -37,12 +41,12 @@ def prepare(path: Path, options: Options) -> Submission:
     """Read and plan an EPUB.
 
     Raises:
-        UserError: the file is missing, unreadable, or holds no text.
+        UserError: the file is missing, unreadable, or holds no text, or its language is no language tag.
     """
     book = epub.read(path)
     speech = Speech(
         engine=options.engine,
-        language=options.language or book.language,
+        language=_language(options.language, book.language),
         voice=options.voice,
         speed=options.speed,
     )
@@ -94,6 +98,20 @@ def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: in
     publisher.send(CHAPTERS, jobs(plan, parts), place(parts, partitions, first=int(plan.book_id, 16)))
 
 
+def check_target(target: Path) -> None:
+    """Make the folder that a finished book goes to.
+
+    Raises:
+        UserError: it cannot be made or written (exit code CANNOT_WRITE).
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}", ExitCode.CANNOT_WRITE) from error
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UserError(f"{target}: the folder is not writable", ExitCode.CANNOT_WRITE)
+
+
 def fetch(store: ObjectStore, key: str, target: Path) -> None:
     """Download a finished book; it appears under its name only when it is whole.
 
@@ -102,7 +120,17 @@ def fetch(store: ObjectStore, key: str, target: Path) -> None:
         Retryable: storage cannot be reached.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         store.get_file(key, target)
     except OSError as error:
         raise UserError(f"{target}: {error.strerror}", ExitCode.CANNOT_WRITE) from error
+
+
+def _language(asked: str, of_the_book: str) -> str:
+    """Return a tag as BCP 47 writes it: EPUBs also say `eng`, `en_us` or `iw`."""
+    try:
+        return langcodes.standardize_tag(asked or of_the_book)
+    except LanguageTagError as error:
+        if asked:
+            raise UserError(f"--language {asked!r}: not a language tag such as en or fr-CA", ExitCode.USAGE) from error
+        message = f"the book says that its language is {of_the_book!r}; name it with --language, such as en or fr-CA"
+        raise UserError(message, ExitCode.BAD_INPUT) from error

@@ -4,9 +4,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import servers
+
+hypothesis.settings.register_profile("e2a", deadline=None)
+hypothesis.settings.load_profile("e2a")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ from e2a.plan import Frozen, Plan
 
 PartState = Literal["pending", "done", "failed"]
 Stage = Literal["synthesising", "assembling", "done", "failed"]
+SILENT = 10.0
+"""Seconds without a heartbeat after which a worker counts as silent."""
 
 
 class NotRecorded(Exception):
@@ -38,6 +40,10 @@ class BookRecord(Frozen):
     stage: Stage = "synthesising"
     start_time: float
     """Unix time of the first submission, in seconds."""
+    resumed_at: float
+    """Unix time of the last submission, or of the last rebuilding from storage."""
+    resumed_seconds: float = 0.0
+    """Audio seconds that were in storage then."""
     last_update: float
     output: str = ""
     """Storage key of the finished file."""
@@ -65,6 +71,10 @@ class WorkerRecord(Frozen):
     failed: int = 0
     audio_seconds: float = 0.0
     work_seconds: float = 0.0
+
+    def is_silent(self, now: float) -> bool:
+        """Say whether it has not been heard of for too long at `now`, Unix time in seconds."""
+        return now - self.last_seen > SILENT
 
 
 class Progress(Frozen):
@@ -94,6 +104,7 @@ def new_book(plan: Plan, now: float) -> BookRecord:
         engine=plan.speech.engine,
         chapter_titles=tuple(chapter.title for chapter in plan.chapters),
         start_time=now,
+        resumed_at=now,
         last_update=now,
     )
 
@@ -114,13 +125,13 @@ def progress(parts: Iterable[PartRecord]) -> Progress:
     )
 
 
-def in_progress(book_id: str, workers: Iterable[WorkerRecord]) -> dict[int, str]:
-    """Return which worker works on which chapter of a book."""
-    return {worker.chapter: worker.worker for worker in workers if worker.book_id == book_id}
+def view(
+    book: BookRecord, parts: Mapping[int, PartRecord], workers: Iterable[WorkerRecord], now: float
+) -> dict[str, Any]:
+    """Return the checkpoint of a book at `now` as plain JSON values, a chapter the unit; chapters count from 0.
 
-
-def view(book: BookRecord, parts: Mapping[int, PartRecord], workers: Iterable[WorkerRecord]) -> dict[str, Any]:
-    """Return the checkpoint of a book as plain JSON values, a chapter the unit; chapters count from 0."""
+    A chapter in progress names one of the workers that are at it and were heard of lately.
+    """
     chapters = _by_chapter(parts.values())
     done = {number: members for number, members in chapters.items() if _all_done(members)}
     return {
@@ -128,7 +139,11 @@ def view(book: BookRecord, parts: Mapping[int, PartRecord], workers: Iterable[Wo
         "total_chapters": len(chapters),
         "converted": sorted(done),
         "failed": sorted(number for number, members in chapters.items() if _any_failed(members)),
-        "in_progress": in_progress(book.book_id, workers),
+        "in_progress": {
+            worker.chapter: worker.worker
+            for worker in workers
+            if worker.book_id == book.book_id and not worker.is_silent(now)
+        },
         "chapter_metadata": {
             number: {
                 "duration": round(sum(record.audio_seconds for record in members), 3),

@@ -27,6 +27,7 @@ def book(book_id: str = "b1", start_time: float = 1.0) -> BookRecord:
         engine="simulated",
         chapter_titles=("One", "Two"),
         start_time=start_time,
+        resumed_at=start_time,
         last_update=start_time,
     )
 

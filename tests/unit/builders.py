@@ -104,7 +104,8 @@ def a_part_failed(part: Part | None = None, /, **changes: Any) -> PartFailed:
 def a_book_record(book_id: str = BOOK, **changes: Any) -> BookRecord:
     """Return the record of a book of two chapters that was submitted at 1,000 s."""
     given: dict[str, Any] = {"book_id": book_id, "title": "Emma", "authors": ("Jane Austen",), "engine": "espeak"}
-    given |= {"chapter_titles": ("Chapter 1", "Chapter 2"), "start_time": 1000.0, "last_update": 1000.0}
+    given |= {"chapter_titles": ("Chapter 1", "Chapter 2")}
+    given |= {"start_time": 1000.0, "resumed_at": 1000.0, "last_update": 1000.0}
     return BookRecord(**(given | changes))
 
 

@@ -68,7 +68,7 @@ def test_every_part_is_whole_frames_with_silent_edges(lengths: list[int], pause:
     assert 0 <= len(layout.pcm) - spoken - 2 * EDGE < FRAME
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(length=st.integers(0, 30000), rate=st.sampled_from([22050, 24000]))
 def test_there_are_exactly_as_many_frames_as_samples(length: int, rate: int) -> None:
     """The encoder's priming is dropped and nothing is appended: frames are samples / 1,024."""

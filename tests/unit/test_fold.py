@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from e2a.checkpoint import PartRecord
@@ -68,7 +68,6 @@ def test_last_failure_counts() -> None:
     assert record.reason == "second"
 
 
-@settings(deadline=None)
 @given(st.booleans(), EVENTS)
 def test_done_stays_done(worked: bool, events: list[PartEvent]) -> None:
     """Once a part is done no event changes anything of its record."""
@@ -78,7 +77,6 @@ def test_done_stays_done(worked: bool, events: list[PartEvent]) -> None:
     assert record == done
 
 
-@settings(deadline=None)
 @given(EVENTS, st.booleans())
 def test_fold_is_idempotent(events: list[PartEvent], done: bool) -> None:
     """The same event twice in a row is the same as once, after any history."""
@@ -87,7 +85,6 @@ def test_fold_is_idempotent(events: list[PartEvent], done: bool) -> None:
     assert fold(record, event) == record
 
 
-@settings(deadline=None)
 @given(HISTORIES)
 def test_order_and_repetition_do_not_matter(histories: tuple[list[PartEvent], list[PartEvent]]) -> None:
     """The same events in any order, and any of them repeated, leave every part and the book in the same state."""
@@ -96,7 +93,6 @@ def test_order_and_repetition_do_not_matter(histories: tuple[list[PartEvent], li
     assert verdict(shuffled) == verdict(once)
 
 
-@settings(deadline=None)
 @given(EVENTS)
 def test_state_says_what_happened(events: list[PartEvent]) -> None:
     """A part is done when any worker has made it, failed when all who tried failed, and pending when none did."""

@@ -78,6 +78,31 @@ def test_language_that_is_asked_for(book: Path) -> None:
     assert ingest.prepare(book, Options(engine="simulated", language="fr")).plan.speech.language == "fr"
 
 
+@pytest.mark.parametrize(
+    ("written", "standard"),
+    [("eng", "en"), ("fre", "fr"), ("en_us", "en-US"), ("iw", "he"), ("DE", "de"), ("zh-CN", "zh-CN")],
+)
+def test_language_as_epubs_write_it(tmp_path: Path, written: str, standard: str) -> None:
+    """A language is named as BCP 47 names it, however the book or the user wrote it."""
+    metadata = f"<dc:title>Emma</dc:title><dc:language>{written}</dc:language>"
+    book = epub_file(tmp_path / "book.epub", [Item("c.xhtml", page("<p>One.</p>"))], metadata=metadata)
+    assert ingest.prepare(book, OPTIONS).plan.speech.language == standard
+    assert ingest.prepare(book, Options(engine="simulated", language=written)).plan.speech.language == standard
+
+
+def test_language_that_is_none(tmp_path: Path) -> None:
+    """A language that cannot be understood is told with what to do, and is no matter when another is asked for."""
+    metadata = "<dc:title>Emma</dc:title><dc:language>English (UK)</dc:language>"
+    book = epub_file(tmp_path / "book.epub", [Item("c.xhtml", page("<p>One.</p>"))], metadata=metadata)
+    with pytest.raises(UserError, match=r"its language is 'English \(UK\)'; name it with --language") as caught:
+        ingest.prepare(book, OPTIONS)
+    assert caught.value.code == ExitCode.BAD_INPUT
+    assert ingest.prepare(book, Options(engine="simulated", language="en")).plan.speech.language == "en"
+    with pytest.raises(UserError, match="--language 'english': not a language tag") as caught:
+        ingest.prepare(book, Options(engine="simulated", language="english"))
+    assert caught.value.code == ExitCode.USAGE
+
+
 def test_same_book_is_the_same(book: Path) -> None:
     """The same file with the same options has the same plan, under whatever name."""
     other = book.rename(book.with_name("other.epub"))

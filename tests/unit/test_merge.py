@@ -139,6 +139,16 @@ def test_planned_again_keeps_its_start(scene: Scene) -> None:
     assert book.last_update > 1000.0
 
 
+def test_planned_again_counts_from_now(scene: Scene) -> None:
+    """What was in storage when a book was announced again is not counted as made since."""
+    scene.checkpoint.seed(a_book_record(start_time=1000.0, resumed_at=1000.0), {})
+    scene.planned(0, 2)
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    assert book.resumed_seconds == 2.0
+    assert book.resumed_at > 1000.0
+
+
 def test_last_part(scene: Scene) -> None:
     """Only the event that leaves nothing pending makes a book ready to be concluded."""
     scene.planned()

@@ -23,6 +23,7 @@ BOOK = BookRecord(
     engine="espeak",
     chapter_titles=("I", "II"),
     start_time=900.0,
+    resumed_at=900.0,
     last_update=990.0,
 )
 PARTS = {

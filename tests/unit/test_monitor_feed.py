@@ -17,6 +17,7 @@ BOOK = BookRecord(
     engine="espeak",
     chapter_titles=("I",),
     start_time=0.0,
+    resumed_at=0.0,
     last_update=50.0,
 )
 DONE = PartRecord(chapter=0, estimate=9.0, state="done", audio_seconds=100.0)

@@ -12,6 +12,7 @@ BOOK = BookRecord(
     engine="espeak",
     chapter_titles=("I", "II"),
     start_time=1000.0,
+    resumed_at=1000.0,
     last_update=1040.0,
 )
 PARTS = (
@@ -69,6 +70,15 @@ def test_unknown_speed(parts: tuple[PartRecord, ...], now: float) -> None:
     row = book_row(BOOK, parts, now)
     assert (row.speed, row.eta) == (None, None)
     assert row.age >= 0
+
+
+def test_speed_of_a_resumed_book() -> None:
+    """What was there before the last submission, and the time before it, do not count."""
+    resumed = BOOK.model_copy(update={"start_time": 0.0, "resumed_at": 1000.0, "resumed_seconds": 60.0})
+    row = book_row(resumed, PARTS, now=1020.0)
+    assert row.speed == pytest.approx(2.0)
+    assert row.eta == pytest.approx(100.0)
+    assert book_row(resumed.model_copy(update={"resumed_seconds": 100.0}), PARTS, now=1020.0).speed is None
 
 
 def test_nothing_left_has_no_eta() -> None:

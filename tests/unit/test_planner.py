@@ -4,7 +4,7 @@ from collections import defaultdict
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from e2a.errors import ExitCode, UserError
@@ -112,7 +112,6 @@ def size(sentences: tuple[Sentence, ...] | Paragraph) -> int:
     return sum(len(sentence.text) for sentence in sentences)
 
 
-@settings(deadline=None)
 @given(PARAGRAPHS, LIMITS)
 def test_splitting_keeps_everything(paragraphs: list[Paragraph], limit: int) -> None:
     """Parts joined are the chapter, and none is empty."""
@@ -121,14 +120,12 @@ def test_splitting_keeps_everything(paragraphs: list[Paragraph], limit: int) -> 
     assert all(runs)
 
 
-@settings(deadline=None)
 @given(PARAGRAPHS, LIMITS)
 def test_splitting_keeps_the_limit(paragraphs: list[Paragraph], limit: int) -> None:
     """No part is longer than the limit, unless it is a single sentence that is."""
     assert all(size(run) <= limit or len(run) == 1 for run in split_parts(paragraphs, limit))
 
 
-@settings(deadline=None)
 @given(PARAGRAPHS, LIMITS)
 def test_splitting_ends_at_paragraphs(paragraphs: list[Paragraph], limit: int) -> None:
     """A part ends inside a paragraph only when that paragraph alone is longer than the limit."""
@@ -140,7 +137,6 @@ def test_splitting_ends_at_paragraphs(paragraphs: list[Paragraph], limit: int) -
         start += len(paragraph)
 
 
-@settings(deadline=None)
 @given(PARAGRAPHS, LIMITS)
 def test_splitting_is_not_petty(paragraphs: list[Paragraph], limit: int) -> None:
     """Two neighbouring parts would not fit into one."""
@@ -154,7 +150,6 @@ def part(estimate: float) -> Part:
 PARTS = st.lists(st.integers(1, 1000).map(part), max_size=40)
 
 
-@settings(deadline=None)
 @given(PARTS, st.integers(1, 9))
 def test_placement_is_to_the_least_loaded(parts: list[Part], partitions: int) -> None:
     """Each part, in reading order, goes to a partition that no other has less work than."""
@@ -166,7 +161,6 @@ def test_placement_is_to_the_least_loaded(parts: list[Part], partitions: int) ->
         loads[partition] += each.estimate
 
 
-@settings(deadline=None)
 @given(PARTS, st.integers(1, 9))
 def test_placement_is_even(parts: list[Part], partitions: int) -> None:
     """Partitions end together: at most the longest part lies between them."""

@@ -78,6 +78,12 @@ def test_no_such_file(produce: Produce, tmp_path: Path, complaint: Callable[[], 
     assert complaint() == f"{tmp_path / 'none.epub'}: no such file"
 
 
+def test_name_that_no_file_can_have(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
+    """A name that is too long for the system is told like any other file that cannot be read."""
+    assert produce(tmp_path / f"{'x' * 300}.epub") == ExitCode.BAD_INPUT
+    assert "File name too long" in complaint()
+
+
 def test_no_epub(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
     """A file that is no EPUB is named."""
     (tmp_path / "page.epub").write_text("<html>404</html>")
@@ -238,13 +244,23 @@ def test_path_with_brackets(produce: Produce, tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.startswith(f"{tmp_path / 'emma [retail].m4b'}  ")
 
 
+def test_detached_from_a_finished_book(
+    produce: Produce, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished book that is submitted again is not fetched when nobody waits for it, and is said to be finished."""
+    finish(book, tmp_path / "storage")
+    assert produce(book, "--detach") == ExitCode.OK
+    assert capsys.readouterr().out.startswith("'Emma' is finished: ")
+    assert not (tmp_path / "book.m4b").exists()
+
+
 def test_output_that_cannot_be_written(
     produce: Produce, book: Path, tmp_path: Path, complaint: Callable[[], str]
 ) -> None:
-    """A folder that cannot be made is named with the file that was to be in it."""
-    finish(book, tmp_path / "storage")
+    """A folder that cannot be made is named with the file that was to be in it, before anything is stored."""
     assert produce(book, "--output-dir", book) == ExitCode.CANNOT_WRITE
     assert complaint().startswith(f"{book / 'book.m4b'}: ")
+    assert not (tmp_path / "storage").exists()
 
 
 def test_book_that_is_not_whole(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from e2a.checkpoint import in_progress, new_book, progress, view
-from tests.unit.builders import a_book_record, a_part_record, a_plan, a_speech, a_worker_record
+from e2a.checkpoint import new_book, progress, view
+from tests.unit.builders import BOOK, a_book_record, a_part_record, a_plan, a_speech, a_worker_record
 
 DONE = a_part_record("done", estimate=90.0, audio_seconds=100.0, audio_bytes=2_500_000)
 PENDING = a_part_record(chapter=1, estimate=200.0)
@@ -56,13 +56,14 @@ def test_fraction_at_the_ends(records: tuple[object, ...], fraction: float) -> N
 
 
 def test_in_progress() -> None:
-    """Only workers on this book are listed, by chapter."""
+    """Only workers that are on this book and were heard of lately are listed, by chapter."""
     workers = [
-        a_worker_record("gpu-0", book_id="b", chapter=3),
-        a_worker_record("gpu-1", book_id="other", chapter=4),
-        a_worker_record("gpu-2"),
+        a_worker_record("gpu-0", book_id="b", chapter=3, last_seen=990.0),
+        a_worker_record("gpu-1", book_id="other", chapter=4, last_seen=1000.0),
+        a_worker_record("gpu-2", last_seen=1000.0),
+        a_worker_record("gpu-3", book_id="b", chapter=5, last_seen=989.9),
     ]
-    assert in_progress("b", workers) == {3: "gpu-0"}
+    assert view(a_book_record("b"), {}, workers, now=1000.0)["in_progress"] == {3: "gpu-0"}
 
 
 def test_view() -> None:
@@ -71,7 +72,7 @@ def test_view() -> None:
     second = a_part_record("done", audio_seconds=0.1234, audio_bytes=499)
     parts = {0: DONE, 1: second, 2: PENDING, 3: PENDING.model_copy(update={"state": "done"}), 4: FAILED}
     workers = [a_worker_record("gpu-0", book_id="b", chapter=1)]
-    assert view(book, parts, workers) == {
+    assert view(book, parts, workers, now=5.0) == {
         "stage": "assembling",
         "total_chapters": 3,
         "converted": [0],
@@ -85,7 +86,7 @@ def test_view() -> None:
 
 def test_view_is_json() -> None:
     """The view can be written as JSON and says the same afterwards; chapters are strings there."""
-    shown = view(a_book_record(), {0: DONE, 1: FAILED}, [a_worker_record(book_id=a_book_record().book_id)])
+    shown = view(a_book_record(), {0: DONE, 1: FAILED}, [a_worker_record(book_id=BOOK)], now=5.0)
     again = json.loads(json.dumps(shown))
     assert list(again) == list(shown)
     assert again["chapter_metadata"] == {"0": {"duration": 100.0, "size_mb": 2.5}}
@@ -94,5 +95,5 @@ def test_view_is_json() -> None:
 
 def test_view_of_an_empty_book() -> None:
     """A book without records has a view without chapters."""
-    shown = view(a_book_record(), {}, [])
+    shown = view(a_book_record(), {}, [], now=5.0)
     assert (shown["total_chapters"], shown["converted"], shown["chapter_metadata"]) == (0, [], {})

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from e2a.plan import Plan
@@ -81,7 +81,6 @@ def test_escaping(title: str, written: str) -> None:
     assert f"album={written}" in lines
 
 
-@settings(deadline=None)
 @given(TEXT, st.lists(TEXT, max_size=2), TEXT)
 def test_any_text_survives(title: str, authors: list[str], chapter: str) -> None:
     """Whatever a book is called, a reader of the format gets its words back and no tag more."""

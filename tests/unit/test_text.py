@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producer import text
@@ -237,7 +237,6 @@ LEAVES = st.one_of(
 MARKUP = st.recursive(LEAVES, lambda inner: st.builds(element, READ, st.lists(inner, max_size=5)), max_leaves=30)
 
 
-@settings(deadline=None)
 @given(st.lists(MARKUP, max_size=5).map(lambda children: element("body", children)), st.sampled_from(["", "&nbsp;"]))
 def test_no_character_is_lost(body: tuple[str, str], end: str) -> None:
     """Of any markup, as XML and as HTML, all that is not white space is read, in its order, and nothing else."""
@@ -266,7 +265,6 @@ def test_sentences(language: str, paragraph: str, expected: list[str]) -> None:
     assert text.sentences(paragraph, language) == expected
 
 
-@settings(deadline=None)
 @given(
     st.text(st.one_of(st.sampled_from(" .?!…。؟।'\"”“«»()-\n\u00a0\u3000"), st.characters(codec="utf-8")), max_size=80),
     st.sampled_from(LANGUAGES),
