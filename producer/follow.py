@@ -34,14 +34,15 @@ def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: 
         checkpoint: how far every book has got.
         store: where the report will be.
         book_id: of the book.
-        before: its record before it was announced; it counts for nothing until the merger has answered.
+        before: its record before it was announced; whatever happens to it does not count until the merger has answered.
         show: called twice a second.
     """
     done, changed = 0, time.monotonic()
     while True:
         try:
             found = checkpoint.book(book_id)
-            book = None if found == before else found
+            answered = found is not None and (before is None or found.resumed_at != before.resumed_at)
+            book = found if answered else None
             numbers = progress(checkpoint.parts(book_id).values() if book else ())
             if numbers.done != done:
                 done, changed = numbers.done, time.monotonic()
