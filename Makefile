@@ -41,9 +41,11 @@ format: $(COMPLETE)  ## Format the code
 docs: $(COMPLETE)  ## Write the generated pages of docs/
 	@$(PYTHON) -c 'from e2a.settings import markdown_page; print(markdown_page(), end="")' > docs/settings.md
 
-bench: programs $(COMPLETE)  ## Measure the overhead of the pipeline with the simulated engine
+bench: programs $(COMPLETE)  ## Measure what the pipeline costs beside the work; output in bench/results
 	@deploy/local/fetch-kafka >/dev/null
-	@$(PYTHON) -m bench.overhead
+	@mkdir -p bench/results
+	@$(PYTHON) -m bench.overhead | tee bench/results/overhead.txt
+	@$(PYTHON) -m bench.lookahead | tee bench/results/lookahead.txt
 
 clean:  ## Remove the environment and what the local pipeline has stored
 	rm -rf .venv .e2a

@@ -1,14 +1,15 @@
 """The only loop: poll, hand to a thread, publish, commit.
 
 The main thread polls all the time, so the group never loses sight of a worker that is busy for minutes.
-Two jobs are in hand at once: while one is encoded and stored, the next is spoken, and its successor is fetched
-as soon as one is committed, so the engine never waits for Kafka. Partitions are paused while both hands are full.
-A job is published and committed in the order of its partition, and only by the worker that has owned the
-partition without a break since it was received (docs/adr/0003).
+Two jobs are in hand at once: while one is encoded and stored, the next is spoken. A few more wait behind them, not
+begun, so the engine never waits for Kafka; partitions are paused while enough of them wait. A job is published and
+committed in the order of its partition, and only by the worker that has owned the partition without a break since
+it was received (docs/adr/0003).
 """
 
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from e2a.errors import Retryable
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, SYNTH_GROUP
 
 IN_HAND = 2
+LOOK_AHEAD = 64
+"""Most jobs that wait, a few kilobytes each. A resumed partition needs about a second to deliver again."""
 REVOKE_PATIENCE = 10.0
 """Seconds that a part in hand may take to finish when its partition moves to another worker."""
 
@@ -41,6 +44,12 @@ class _Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{CHAPTERS}/{self.partition}/{self.offset}"
+
+
+class _Job(NamedTuple):
+    position: _Position
+    epoch: int
+    raw: bytes
 
 
 class _Work(NamedTuple):
@@ -78,6 +87,7 @@ class JobConsumer:
         self._worker = worker
         self._grace = grace
         self._threads = ThreadPoolExecutor(max_workers=IN_HAND, thread_name_prefix="part")
+        self._waiting: deque[_Job] = deque()
         self._in_hand: list[_Work] = []
         self._let_go: list[Future[Outcome]] = []
         self._epochs: dict[int, int] = {}
@@ -102,7 +112,8 @@ class JobConsumer:
                 self._settle()
                 self._watch_let_go()
                 self._commit()
-                self._set_paused(len(self._in_hand) >= IN_HAND)
+                self._begin()
+                self._set_paused()
             self._drain()
         finally:
             for work in self._in_hand:
@@ -118,19 +129,23 @@ class JobConsumer:
             logger.warning("bus.consumer_error", code=error.name(), message=error.str())
             return
         position = _position(message)
-        epoch = self._epochs.get(position.partition)
-        if epoch is None:
-            return
-        abandoned = threading.Event()
-        future = self._threads.submit(
-            process,
-            message.value() or b"",
-            source=str(position),
-            worker=self._worker,
-            handle=self._handle,
-            abandoned=abandoned,
-        )
-        self._in_hand.append(_Work(position, epoch, abandoned, future))
+        if epoch := self._epochs.get(position.partition):
+            self._waiting.append(_Job(position, epoch, message.value() or b""))
+
+    def _begin(self) -> None:
+        """Take jobs in hand while there is room."""
+        while self._waiting and len(self._in_hand) < IN_HAND:
+            job = self._waiting.popleft()
+            abandoned = threading.Event()
+            future = self._threads.submit(
+                process,
+                job.raw,
+                source=str(job.position),
+                worker=self._worker,
+                handle=self._handle,
+                abandoned=abandoned,
+            )
+            self._in_hand.append(_Work(job.position, job.epoch, abandoned, future))
 
     def _settle(self) -> None:
         """Publish and commit what is done, each partition in its order; a bug in the handler is raised."""
@@ -174,7 +189,9 @@ class JobConsumer:
 
     def _disown(self, work: _Work) -> None:
         """Leave a job on the topic: whatever follows it in its partition must not be committed either."""
-        self._epochs.pop(work.position.partition, None)
+        partition = work.position.partition
+        self._epochs.pop(partition, None)
+        self._waiting = deque(job for job in self._waiting if job.position.partition != partition)
         logger.info("bus.not_committed", source=str(work.position))
 
     def _commit(self) -> None:
@@ -203,10 +220,12 @@ class JobConsumer:
         self._settle()
         self._commit()
 
-    def _set_paused(self, full: bool) -> None:
-        if full != self._paused:
-            (self._consumer.pause if full else self._consumer.resume)(self._consumer.assignment())
-            self._paused = full
+    def _set_paused(self) -> None:
+        """Pause when enough jobs wait, resume when half of them are gone."""
+        wanted = len(self._waiting) > (LOOK_AHEAD // 2 if self._paused else LOOK_AHEAD - 1)
+        if wanted != self._paused:
+            (self._consumer.pause if wanted else self._consumer.resume)(self._consumer.assignment())
+            self._paused = wanted
 
     def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:
         self._epoch += 1
@@ -244,6 +263,7 @@ class JobConsumer:
         for partition in partitions:
             self._epochs.pop(partition, None)
             self._uncommitted.pop(partition, None)
+        self._waiting = deque(job for job in self._waiting if job.position.partition not in partitions)
         for work in [work for work in self._in_hand if work.position.partition in partitions]:
             work.abandoned.set()
             self._in_hand.remove(work)

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from e2a.bus import consumer
-from e2a.bus.consumer import JobConsumer
+from e2a.bus.consumer import IN_HAND, LOOK_AHEAD, JobConsumer
 from e2a.messages import ChapterJob, Event, encode
 from e2a.testing import MemoryBroker
 from e2a.topics import CHAPTERS, EVENTS
@@ -111,17 +111,57 @@ def done(job: ChapterJob, _abandoned: threading.Event) -> Event:
     return a_part_done(job.part)
 
 
-def test_partitions_are_paused_while_two_jobs_are_in_hand(run: Callable[..., MemoryBroker]) -> None:
-    """With both hands full no third job is taken, however often Kafka is polled."""
-    script, stop = Script(0, 0, 0, 0, 0), threading.Event()
-    script.after_poll = lambda: script.polls > 20 and stop.set()
+def test_partitions_are_paused_while_enough_jobs_wait(run: Callable[..., MemoryBroker]) -> None:
+    """With both hands full a few more jobs are taken but not begun, however often Kafka is polled."""
+    script, stop, begun = Script(*[0] * 100), threading.Event(), []
+    script.after_poll = lambda: script.polls > 200 and stop.set()
 
-    def wait(_job: ChapterJob, abandoned: threading.Event) -> None:
+    def wait(job: ChapterJob, abandoned: threading.Event) -> None:
+        begun.append(job.part.index)
         abandoned.wait(30)
 
     run(script, wait, stop)
-    assert script.delivered == 2
+    assert script.delivered == IN_HAND + LOOK_AHEAD
+    assert sorted(begun) == [0, 1]
     assert script.committed == {0: 0}
+
+
+def test_partitions_are_resumed_before_the_last_job(run: Callable[..., MemoryBroker]) -> None:
+    """A resumed partition needs a second to deliver, so it is resumed while jobs still wait; all are done in order."""
+    script, stop, paused = Script(*[0] * 150), threading.Event(), threading.Event()
+    script.after_poll = lambda: (script.paused and paused.set(), script.committed == {0: 150} and stop.set())
+    left: list[int] = []
+    resume = script.resume
+
+    def watch(partitions: object) -> None:
+        left.append(script.delivered - script.committed[0])
+        resume(partitions)
+
+    def first_waits(job: ChapterJob, abandoned: threading.Event) -> Event:
+        assert paused.wait(30)
+        return done(job, abandoned)
+
+    script.resume = watch  # type: ignore[method-assign]
+    broker = run(script, first_waits, stop)
+    assert [event.part for event in broker.messages(EVENTS)] == list(range(150))  # type: ignore[union-attr]
+    assert left[0] >= LOOK_AHEAD // 2
+
+
+def test_a_job_that_waits_is_dropped_with_its_partition(run: Callable[..., MemoryBroker]) -> None:
+    """What waits of a partition that moves away is not begun: the new owner is given it."""
+    script, stop, begun = Script(0, 0, 0, 1), threading.Event(), []
+    script.after_poll = lambda: (script.delivered == 4 and script.lose(0), script.committed[1] == 1 and stop.set())
+
+    def handle(job: ChapterJob, abandoned: threading.Event) -> Event | None:
+        begun.append(job.part.index)
+        if job.part.index == 3:
+            return done(job, abandoned)
+        abandoned.wait(30)
+        return None
+
+    run(script, handle, stop)
+    assert sorted(begun) == [0, 1, 3]
+    assert script.committed == {0: 0, 1: 1}
 
 
 def test_a_refused_commit_is_tried_again(run: Callable[..., MemoryBroker]) -> None:
