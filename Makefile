@@ -4,6 +4,9 @@ WORKERS ?= 2
 STORAGE ?= directory
 OUTPUT ?= audiobooks
 OPTIONS ?=
+# through the environment and as they are: a path may hold anything
+override BOOK := $(value BOOK)
+export BOOK WORKERS STORAGE OUTPUT
 
 PYTHON := .venv/bin/python
 COMPLETE := .venv/.complete
@@ -15,9 +18,10 @@ SAMPLE := .e2a/sample.epub
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-audiobook: programs $(COMPLETE) $(SAMPLE)  ## Make an audiobook on this machine; BOOK=path.epub WORKERS=4 STORAGE=minio OUTPUT=folder OPTIONS="--speed 1.2"
+audiobook: programs $(COMPLETE) $(SAMPLE)  ## Make an audiobook: BOOK= WORKERS= STORAGE= OUTPUT= OPTIONS=
 	@deploy/local/fetch-kafka >/dev/null
-	@$(PYTHON) deploy/local/audiobook.py "$(or $(BOOK),$(SAMPLE))" --workers $(WORKERS) --storage $(STORAGE) --output-dir "$(OUTPUT)" $(OPTIONS)
+	@$(PYTHON) deploy/local/audiobook.py "$${BOOK:-$(SAMPLE)}" \
+		--workers "$$WORKERS" --storage "$$STORAGE" --output-dir "$$OUTPUT" $(OPTIONS)
 
 setup: $(COMPLETE)  ## Make the environment in .venv
 

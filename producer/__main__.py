@@ -1,6 +1,7 @@
 """e2a-produce: an EPUB in, an audiobook out. Options to objects to exit code; wired here and nowhere else."""
 
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -169,12 +170,16 @@ def _known_engine(name: str) -> str:
 
 def _run() -> int:
     try:
-        return int(app(standalone_mode=False) or ExitCode.OK)
+        code = int(app(standalone_mode=False) or ExitCode.OK)
     except TyperException as error:
         raise UserError(error.format_message(), ExitCode.USAGE) from error
+    if code == ExitCode.INTERRUPTED:
+        raise UserError("stopped; the same command again goes on", ExitCode.INTERRUPTED)
+    return code
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(service.run("e2a-produce", _run))
 
 

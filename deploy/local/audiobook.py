@@ -1,23 +1,50 @@
 """`make audiobook`: start the whole pipeline on this machine, make one book, stop everything again.
 
-honcho supervises the processes of deploy/Procfile; e2a-produce runs in front, on the terminal.
+honcho supervises the servers and the services of deploy/Procfile.*; e2a-produce runs in front, on the terminal.
 """
 
 import argparse
 import fcntl
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple, NoReturn, TextIO
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 STOP_PATIENCE = 20
+"""Seconds that a process may take to end when it is asked to."""
+USAGE, NO_INPUT, UNAVAILABLE, INTERRUPTED = 64, 66, 69, 130
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"make audiobook: {message}\n")
+
+
+class Group(NamedTuple):
+    """Processes that honcho keeps together: when one ends, all are stopped."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def obituary(self) -> list[str]:
+        """Return who ended first, and the last lines it wrote."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        ended = next((match for line in lines if (match := re.search(r"\| (\S+) stopped \(rc=(.+)\)", line))), None)
+        if ended is None:
+            return lines[-10:]
+        own = [line for line in lines if re.search(rf" {re.escape(ended[1])} *\|", line)]
+        return [f"{ended[1]} has ended with status {ended[2]}; its last lines of {self.log}:", *own[-10:]]
 
 
 def free_ports(count: int) -> list[int]:
@@ -29,7 +56,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def environment(data: Path, workers: int, storage: str) -> dict[str, str]:
+def environment(data: Path, workers: int, storage: str, engine: str) -> dict[str, str]:
     """Return the environment of every process: servers on free ports, data under one directory."""
     kafka, controller, redis, minio, monitor = free_ports(5)
     own = {
@@ -51,16 +78,30 @@ def environment(data: Path, workers: int, storage: str) -> dict[str, str]:
         "E2A_PATIENCE": "90",
         "E2A_GRACE": "1",
     }
-    return os.environ | own
+    return os.environ | own | ({"E2A_ENGINE": engine} if engine else {})
 
 
-def start_services(env: dict[str, str], workers: int, storage: str, log: Path) -> "subprocess.Popen[bytes]":
-    """Start honcho in a session of its own, so that Ctrl-C reaches it through us only."""
-    concurrency = f"synth={workers},minio={int(storage == 'minio')}"
-    command = [BIN / "honcho", "--procfile", ROOT / "deploy/Procfile", "--app-root", ROOT]
-    command += ["start", "--no-colour", "--concurrency", concurrency]
+@contextmanager
+def running(name: str, counts: dict[str, int], env: dict[str, str], data: Path, lock: TextIO) -> Iterator[Group]:
+    """Run the processes of one Procfile until the block ends.
+
+    They live in a session of their own, so that Ctrl-C reaches them through us only, keep the lock while they live,
+    and are stopped also when we are killed.
+    """
+    log = data / f"{name}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.old"))
+    command = ["setpriv", "--pdeathsig", "TERM", BIN / "honcho", "--procfile", ROOT / f"deploy/Procfile.{name}"]
+    command += ["--app-root", ROOT, "start", "--no-colour"]
+    command += ["--concurrency", ",".join(f"{process}={count}" for process, count in counts.items())]
     with log.open("wb") as file:
-        return subprocess.Popen(command, env=env, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=env, stdout=file, stderr=file, start_new_session=True, pass_fds=[lock.fileno()]
+        )
+    try:
+        yield Group(process, log)
+    finally:
+        stop(process)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
@@ -74,57 +115,76 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
             process.wait()
 
 
-def produce(env: dict[str, str], arguments: list[str], services: "subprocess.Popen[bytes]", log: Path) -> int:
-    """Run e2a-produce until it ends, or until a service does."""
+def produce(env: dict[str, str], arguments: list[str], groups: list[Group]) -> int:
+    """Run e2a-produce until it ends, or until a process that it needs does."""
     producer = subprocess.Popen([BIN / "e2a-produce", *arguments], env=env)
     try:
         while producer.poll() is None:
-            if services.poll() is not None:
-                print(f"a service has ended; the reason is in {log}:", *tail(log), sep="\n", file=sys.stderr)
-                return 69
+            if ended := [group for group in groups if group.process.poll() is not None]:
+                stop(producer)
+                print(*ended[0].obituary(), "The same command again goes on.", sep="\n", file=sys.stderr)
+                return UNAVAILABLE
             time.sleep(0.2)
         return producer.returncode
+    except KeyboardInterrupt:
+        with suppress(subprocess.TimeoutExpired):
+            producer.wait(3)  # Ctrl-C has reached it too: it tidies the terminal up
+        raise
     finally:
         stop(producer)
 
 
-def tail(log: Path) -> list[str]:
-    """Return the last lines of the log."""
-    return log.read_text(errors="replace").splitlines()[-15:]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Start the pipeline on this machine, make one book, stop it again.")
-    parser.add_argument("book", type=Path)
-    parser.add_argument("--data", type=Path, default=ROOT / ".e2a", help="where servers and storage keep their data")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--storage", choices=["directory", "minio"], default="directory")
-    parser.add_argument("--output-dir", type=Path, default=Path("audiobooks"))
-    options, more = parser.parse_known_args()
-    if not options.book.is_file():
-        parser.exit(66, f"{options.book}: no such file\n")
-    data = options.data.resolve()
-    data.mkdir(parents=True, exist_ok=True)
+def locked(data: Path, parser: Parser) -> TextIO:
+    """Return the lock of a data directory, held; end when somebody else holds it."""
     lock = (data / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        parser.exit(69, f"another run uses {data}; name another folder with --data\n")
-    log = data / "services.log"
-    if options.storage == "minio":
+        parser.exit(UNAVAILABLE, f'another run uses {data}: wait for it, or add OPTIONS="--data FOLDER"\n')
+    return lock
+
+
+def options() -> tuple[Parser, argparse.Namespace, list[str]]:
+    """Return what was asked for, and what is e2a-produce's."""
+    parser = Parser(description="Start the pipeline on this machine, make one book, stop it again.")
+    parser.add_argument("book", type=Path)
+    parser.add_argument("--data", type=Path, default=ROOT / ".e2a", help="where servers and storage keep their data")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--storage", choices=["directory", "minio"], default="directory")
+    parser.add_argument("--engine", default="", help="speech engine of the workers and of the book")
+    parser.add_argument("--output-dir", type=Path, default=Path("audiobooks"))
+    known, more = parser.parse_known_args()
+    if known.workers < 1:
+        parser.error(f"WORKERS={known.workers}: at least one is needed")
+    if unfit := {"--detach", "--sequential", "--status"} & set(more):
+        parser.error(f"{', '.join(unfit)} is for e2a-produce beside a pipeline that keeps running")
+    if not known.book.is_file():
+        parser.exit(NO_INPUT, f"{known.book}: no such file\n")
+    return parser, known, more
+
+
+def main() -> int:
+    parser, known, more = options()
+    data = known.data.expanduser().resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    lock = locked(data, parser)
+    if known.storage == "minio":
         subprocess.run([HERE / "fetch-minio"], check=True, stdout=subprocess.DEVNULL)
-    env = environment(data, options.workers, options.storage)
+    env = environment(data, known.workers, known.storage, known.engine)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(143))
-    services = start_services(env, options.workers, options.storage, log)
+        signal.signal(number, lambda *_: sys.exit(128 + signal.SIGTERM))
+    servers = {"kafka": 1, "redis": 1, "minio": int(known.storage == "minio")}
+    services = {"synth": known.workers, "merger": 1, "monitor": 1}
     try:
-        print(f"monitor: http://127.0.0.1:{env['E2A_MONITOR_PORT']}   services' log: {log}", flush=True)
-        arguments = [str(options.book), "--output-dir", str(options.output_dir), *more]
-        code = produce(env, arguments, services, log)
+        with (
+            running("servers", servers, env, data, lock) as first,
+            running("services", services, env, data, lock) as second,
+        ):
+            print(f"monitor: http://127.0.0.1:{env['E2A_MONITOR_PORT']}   logs: {first.log} {second.log}", flush=True)
+            arguments = [str(known.book), "--output-dir", str(known.output_dir.expanduser()), *more]
+            code = produce(env, arguments, [first, second])
     except KeyboardInterrupt:
-        code = 130
-    finally:
-        stop(services)
+        return INTERRUPTED
     if code == 0:
         print("Listen with any player that knows chapters: VLC, BookPlayer, Apple Books, Audiobookshelf.")
     return code
