@@ -5,7 +5,7 @@ import sys
 from e2a import log, service
 from e2a.bus import Admin
 from e2a.errors import ExitCode
-from e2a.settings import Settings, load
+from e2a.settings import InitSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
 
@@ -13,7 +13,7 @@ logger = log.get(__name__)
 
 
 def run() -> int:
-    settings = load(Settings, sys.argv[1:])
+    settings = load(InitSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
     wanted = topics(settings.partitions)
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(wanted)

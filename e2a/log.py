@@ -3,6 +3,7 @@
 import logging
 import sys
 
+import stamina.instrumentation
 import structlog
 
 _SHARED: list[structlog.typing.Processor] = [
@@ -39,6 +40,11 @@ def configure(level: str = "info", style: str = "console") -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    get("stamina").info("retry.scheduled", reason=str(details.caused_by), wait=round(details.wait_for, 1))
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from annotated_types import Ge, Gt, Interval
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, CliApp, CliSuppress, SettingsConfigDict, SettingsError
 
 from e2a.errors import ExitCode, UserError
 
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         description="host:port of MinIO or another S3 server, without a scheme",
     )
     s3_access_key: str = Field("", description="S3 access key")
-    s3_secret_key: SecretStr = Field(
+    s3_secret_key: CliSuppress[SecretStr] = Field(
         SecretStr(""), description="S3 secret key; may be a file e2a_s3_secret_key in /run/secrets"
     )
     s3_secure: bool = Field(False, description="speak TLS to the S3 server")
@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = Field("info", description="least level logged")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
+
+
+class InitSettings(Settings):
+    """Make the topics and the bucket, once before the services start; safe to run again."""
 
 
 class ServiceSettings(Settings):
@@ -83,7 +87,7 @@ class ProducerSettings(SpeechSettings, Settings):
     """Settings of e2a-produce that are not options of its command line."""
 
     patience: Patience = Field(5.0, description="seconds to wait for a server before giving up")
-    log_level: LogLevel = Field("warning", description="least level logged")
+    log_level: LogLevel = Field("error", description="least level logged")
 
 
 class SynthSettings(SpeechSettings, ServiceSettings):
@@ -142,7 +146,7 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
 def markdown_page() -> str:
     """Return `docs/settings.md`: every setting of every service."""
     services: dict[str, type[Settings]] = {
-        "e2a-init": Settings,
+        "e2a-init": InitSettings,
         "e2a-produce": ProducerSettings,
         "e2a-synth": SynthSettings,
         "e2a-merge": MergerSettings,

@@ -35,9 +35,10 @@ def verdict(parts: Iterable[PartRecord]) -> Verdict:
 
 
 def missing(parts: Iterable[PartRecord]) -> str:
-    """Return one line that names what a book lacks and why."""
+    """Return one line that names what a book lacks and one reason; every part's record holds its own."""
     failed = [record for record in parts if record.state == "failed"]
     chapters = sorted({record.chapter + 1 for record in failed})
-    reasons = "; ".join(sorted({record.reason for record in failed}))
     numbers = ", ".join(str(chapter) for chapter in chapters)
-    return f"{len(failed)} parts missing, in chapters {numbers}: {reasons}"
+    first, *others = sorted({record.reason for record in failed})
+    more = f" (and {len(others)} other reasons)" if others else ""
+    return f"{len(failed)} parts missing, in chapters {numbers}: {first}{more}"

@@ -20,13 +20,13 @@ from e2a.checkpoint import RedisCheckpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Plan
 from e2a.settings import ProducerSettings, SynthSettings, load
-from e2a.storage import ObjectStore, open_store, read_report
+from e2a.storage import ObjectStore, open_store, read_plan, read_report
 from e2a.topics import CHAPTERS, topics
 from producer import follow, ingest
 
 console = Console()
 app = typer.Typer(
-    add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
+    add_completion=False, rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
 )
 
 
@@ -40,23 +40,35 @@ def _version(wanted: bool) -> None:
 def produce(
     book: Annotated[Path, typer.Argument(help="The EPUB to turn into an audiobook.", show_default=False)],
     *,
-    voice: Annotated[str, typer.Option(help="Voice of the engine; by default the one that suits the language.")] = "",
-    language: Annotated[str, typer.Option(help="Language tag such as en or fr; by default the book's own.")] = "",
-    engine: Annotated[str, typer.Option(help="Speech engine; by default E2A_ENGINE, else espeak.")] = "",
-    speed: Annotated[float, typer.Option(min=0.5, max=2.0, help="Speaking rate; 1.5 is half as fast again.")] = 1.0,
+    voice: Annotated[
+        str, typer.Option(metavar="NAME", help="Voice of the engine; by default the one that suits the language.")
+    ] = "",
+    language: Annotated[
+        str, typer.Option(metavar="TAG", help="Language tag such as en or fr; by default the book's own.")
+    ] = "",
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="Speech engine; by default E2A_ENGINE, else espeak.")
+    ] = "",
+    speed: Annotated[
+        float,
+        typer.Option(min=0.5, max=2.0, metavar="FACTOR", help="Speaking rate; 1.5 is half as fast again."),
+    ] = 1.0,
     output_dir: Annotated[
-        Path | None, typer.Option(help="Where the audiobook goes; by default beside the book.")
+        Path | None, typer.Option(metavar="FOLDER", help="Where the audiobook goes; by default beside the book.")
     ] = None,
     output_format: Annotated[Literal["m4b"], typer.Option(help="Format of the audiobook.")] = "m4b",
-    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the book is submitted.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", metavar=" ", help="Return as soon as the book is submitted.")
+    ] = False,
     sequential_mode: Annotated[
-        bool, typer.Option("--sequential", help="Make the book in this process, without any server.")
+        bool, typer.Option("--sequential", metavar=" ", help="Make the book in this process, without any server.")
     ] = False,
     status: Annotated[
-        bool, typer.Option("--status", help="Print how far the book has got, as JSON, and do nothing else.")
+        bool,
+        typer.Option("--status", metavar=" ", help="Print how far the book has got, as JSON, and do nothing else."),
     ] = False,
     _version_flag: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, metavar=" ", help="Show the version.")
     ] = False,
 ) -> int:
     """Turn an EPUB into a chaptered audiobook.
@@ -64,8 +76,8 @@ def produce(
     The same command again resumes the book, or just fetches it when it is finished. Servers and storage are
     set by E2A_* variables (docs/settings.md).
 
-    [bold]Exit codes[/]: 0 done, 2 parts of the book failed, 65 not a readable EPUB, 66 no such file,
-    69 a server or program is missing, 73 cannot write the output, 78 wrong setting.
+    **Exit codes**: 0 done, 2 parts of the book failed, 64 wrong options, 65 not a readable EPUB, 66 no such file,
+    69 a server or program is missing, 73 cannot write the output, 78 wrong setting, 130 interrupted.
     """
     settings = load(ProducerSettings)
     log.configure(settings.log_level, settings.log_format)
@@ -77,8 +89,8 @@ def produce(
         speed=speed,
         output_format=output_format,
     )
-    if detach and sequential_mode:
-        raise UserError("--sequential works in this process and cannot be detached", ExitCode.USAGE)
+    if sequential_mode and (detach or status):
+        raise UserError("--sequential works in this process alone: no --detach, no --status", ExitCode.USAGE)
     submission = ingest.prepare(book, options)
     plan = submission.plan
     if status:
@@ -134,8 +146,10 @@ def _print_status(settings: ProducerSettings, plan: Plan) -> int:
     checkpoint = RedisCheckpoint(settings.redis_url)
     record = checkpoint.book(plan.book_id)
     if record is None:
-        todo = "run the same command without --status to make or fetch it"
-        raise UserError(f"{plan.title!r} is not known with these options: {todo}", ExitCode.NO_INPUT)
+        if read_plan(open_store(settings), plan.book_id) is None:
+            raise UserError(f"{plan.title!r} was not submitted with these options", ExitCode.NO_INPUT)
+        said = "is in storage but not in the checkpoint: run the same command without --status"
+        raise UserError(f"{plan.title!r} {said}", ExitCode.UNAVAILABLE)
     console.print_json(data=view(record, checkpoint.parts(plan.book_id), checkpoint.workers(), time.time()))
     return ExitCode.OK
 

@@ -67,7 +67,8 @@ def read(path: Path) -> Book:
     """
     try:
         if not path.is_file():
-            raise UserError(f"{path}: no such file", ExitCode.NO_INPUT)
+            reason = "not a file" if path.exists() else "no such file"
+            raise UserError(f"{path}: {reason}", ExitCode.NO_INPUT)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ebooklib announces its own future changes
             source = epub.read_epub(path)

@@ -63,8 +63,14 @@ def _note(checkpoint: Checkpoint, book: BookRecord | None, waited: float) -> str
         return ""
     if book is None:
         return "waiting for the merger: is e2a-merge running?"
-    alive = any(not worker.is_silent(time.time()) for worker in checkpoint.workers())
-    return "" if alive else "waiting for a worker: is e2a-synth running?"
+    at_work = {worker.book_id for worker in checkpoint.workers() if not worker.is_silent(time.time())}
+    if not at_work:
+        return "waiting for a worker: is e2a-synth running?"
+    others = sorted(at_work - {"", book.book_id})
+    if not others or book.book_id in at_work:
+        return ""
+    other = checkpoint.book(others[0])
+    return f"waiting: the workers are at {other.title if other else others[0]!r}"
 
 
 def remaining(numbers: Numbers, elapsed: float, at_start: float) -> tuple[float, float | None]:
@@ -84,7 +90,8 @@ def describe(numbers: Numbers, speed: float, left: float | None) -> str:
     """Return one line: chapters, percent by audio seconds, speed, time left."""
     eta = "-:--:--" if left is None else str(timedelta(seconds=round(left)))
     chapters = f"{numbers.chapters_done}/{numbers.chapters} chapters"
-    return f"{chapters}  {numbers.fraction:6.1%}  {speed:5.1f}x real time  {eta} left"
+    pace = f"{speed:5.1f}" if speed > 0 else "    -"
+    return f"{chapters}  {numbers.fraction:6.1%}  {pace}x real time  {eta} left"
 
 
 @contextmanager
@@ -124,16 +131,15 @@ def _lines(console: Console, clock: "_Clock") -> Show:
 
 
 class _Clock:
-    """Remembers where following began."""
+    """Remembers what there was when the first numbers came."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._at_start: float | None = None
+        self._began: tuple[float, float] | None = None
 
     def line(self, numbers: Numbers) -> str:
         if not numbers.parts:
             return "starting"
-        if self._at_start is None or numbers.seconds_done < self._at_start:
-            self._at_start = numbers.seconds_done
-        speed, left = remaining(numbers, time.monotonic() - self._started, self._at_start)
-        return describe(numbers, speed, left)
+        now = time.monotonic()
+        if self._began is None or numbers.seconds_done < self._began[1]:
+            self._began = now, numbers.seconds_done
+        return describe(numbers, *remaining(numbers, now - self._began[0], self._began[1]))

@@ -107,9 +107,9 @@ def check_target(target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{target}: {error.strerror}", ExitCode.CANNOT_WRITE) from error
+        raise UserError(f"{target.parent}: cannot be a folder: {error.strerror}", ExitCode.CANNOT_WRITE) from error
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise UserError(f"{target}: the folder is not writable", ExitCode.CANNOT_WRITE)
+        raise UserError(f"{target.parent}: not writable", ExitCode.CANNOT_WRITE)
 
 
 def fetch(store: ObjectStore, key: str, target: Path) -> None:

@@ -180,7 +180,7 @@ def main() -> int:
             running("servers", servers, env, data, lock) as first,
             running("services", services, env, data, lock) as second,
         ):
-            print(f"monitor: http://127.0.0.1:{env['E2A_MONITOR_PORT']}   logs: {first.log} {second.log}", flush=True)
+            print(f"monitor: http://127.0.0.1:{env['E2A_MONITOR_PORT']}   logs: {data}/*.log", flush=True)
             arguments = [str(known.book), "--output-dir", str(known.output_dir.expanduser()), *more]
             code = produce(env, arguments, [first, second])
     except KeyboardInterrupt:

@@ -136,6 +136,7 @@ def view(
     done = {number: members for number, members in chapters.items() if _all_done(members)}
     return {
         "stage": book.stage,
+        "reason": book.reason,
         "total_chapters": len(chapters),
         "converted": sorted(done),
         "failed": sorted(number for number, members in chapters.items() if _any_failed(members)),

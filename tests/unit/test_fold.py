@@ -119,11 +119,12 @@ def test_verdict(states: tuple[str, ...], expected: str) -> None:
 
 
 def test_missing() -> None:
-    """One line says how many parts are missing, in which chapters as readers count, and each reason once."""
+    """One line says how many parts are missing, in which chapters as readers count, and one reason."""
     parts = [
         a_part_record("failed", chapter=9, reason="no voice"),
         a_part_record("done", chapter=3),
         a_part_record("failed", chapter=1, reason="out of memory"),
         a_part_record("failed", chapter=1, reason="no voice"),
     ]
-    assert missing(parts) == "3 parts missing, in chapters 2, 10: no voice; out of memory"
+    assert missing(parts) == "3 parts missing, in chapters 2, 10: no voice (and 1 other reasons)"
+    assert missing(parts[:2]) == "1 parts missing, in chapters 10: no voice"

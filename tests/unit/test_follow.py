@@ -172,6 +172,30 @@ def test_missing_worker(scene: Scene) -> None:
     assert scene.notes == ["", asked, "", asked, "", asked, ""]
 
 
+def test_workers_at_another_book(scene: Scene) -> None:
+    """When the workers are at another book the reader is told which, and no longer once one is at this book."""
+    part = a_part_record()
+    scene.seed(part)
+    scene.checkpoint.seed(a_book_record("other", title="Persuasion"), {})
+
+    def work(worker: str, book_id: str) -> Callable[[], object]:
+        def beat() -> None:
+            scene.wait()
+            scene.checkpoint.heartbeat(a_worker_record(worker, book_id=book_id, last_seen=scene.time.now))
+
+        return beat
+
+    scene.follow(
+        work("gpu-0", "other"),
+        work("gpu-0", ""),
+        work("gpu-0", "unknown"),
+        work("gpu-1", BOOK),
+        lambda: scene.seed(a_part_record("done"), stage="done"),
+    )
+    at = "waiting: the workers are at "
+    assert scene.notes == ["", f"{at}'Persuasion'", "", f"{at}'unknown'", "", ""]
+
+
 @pytest.mark.parametrize(
     ("elapsed", "at_start", "expected"),
     [
@@ -195,7 +219,7 @@ def test_nothing_remains() -> None:
 def test_describe() -> None:
     """One line: chapters, percent of the audio, speed and time left, or dashes where that is not known."""
     assert follow.describe(HALF, 34.25, 3723.4) == "1/2 chapters   50.0%   34.2x real time  1:02:03 left"
-    assert follow.describe(WHOLE, 0.0, None) == "1/1 chapters  100.0%    0.0x real time  -:--:-- left"
+    assert follow.describe(WHOLE, 0.0, None) == "1/1 chapters  100.0%      -x real time  -:--:-- left"
 
 
 def lines(time: Time, *shown: tuple[float, Progress, str]) -> list[str]:
@@ -212,16 +236,16 @@ def test_lines(time: Time) -> None:
     """Where there is no terminal, lines come every few seconds, are never wrapped, and hold no escape codes."""
     assert lines(time, (0, NOTHING, ""), (1, NOTHING, ""), (4, HALF, ""), (4.5, HALF, ""), (0.5, WHOLE, "")) == [
         "starting",
-        "1/2 chapters   50.0%    0.0x real time  -:--:-- left",
-        "1/1 chapters  100.0%    0.0x real time  -:--:-- left",
+        "1/2 chapters   50.0%      -x real time  -:--:-- left",
+        "1/1 chapters  100.0%      -x real time  -:--:-- left",
     ]
 
 
 def test_speed_is_since_following_began(time: Time) -> None:
-    """What was done before does not count, and a book that starts anew does not run backwards."""
+    """What was done before the first numbers, and the wait for them, do not count; nor does a book run backwards."""
     numbers = [HALF.model_copy(update={"seconds_done": seconds}) for seconds in (100.0, 150.0, 0.0)]
     shown = lines(time, (5, numbers[0], ""), (5, numbers[1], ""), (5, numbers[2], ""))
-    assert [re.findall(r"(\S+)x", line)[0] for line in shown] == ["0.0", "5.0", "0.0"]
+    assert [re.findall(r"(\S+)x", line)[0] for line in shown] == ["-", "10.0", "-"]
 
 
 def test_a_note_is_a_line_at_once_but_only_once(time: Time) -> None:
@@ -254,7 +278,7 @@ def test_bar(time: Time) -> None:
     assert lengths[0] == 0
     assert lengths[2] == 2 * lengths[1] > 0
     assert bars[0][1].endswith("starting")
-    assert bars[1][1].endswith("1/2 chapters   50.0%    0.0x real time  -:--:-- left")
+    assert bars[1][1].endswith("1/2 chapters   50.0%      -x real time  -:--:-- left")
     assert "100.0%" in bars[2][1]
 
 

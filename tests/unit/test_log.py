@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import stamina
+import stamina.instrumentation
 import structlog
 
 from e2a import log
@@ -19,6 +21,7 @@ def _restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     root.setLevel(level)
     structlog.configure(**config)
+    stamina.instrumentation.set_on_retry_hooks(None)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -128,3 +131,17 @@ def test_context_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     with structlog.contextvars.bound_contextvars(book="b"):
         log.get("tests").info("part.done")
     assert json_line(capsys)["book"] == "b"
+
+
+@pytest.mark.parametrize(("level", "count"), [("info", 1), ("warning", 0)])
+def test_a_retry_is_a_line(capsys: pytest.CaptureFixture[str], level: str, count: int) -> None:
+    """What is tried again is told with the reason to those who run a service, and not to those who wait for a book."""
+    log.configure(level, "json")
+    failures = [OSError("no space")]
+    with stamina.set_testing(True, attempts=2):
+        for attempt in stamina.retry_context(on=OSError):
+            with attempt:
+                if failures:
+                    raise failures.pop()
+    told = [json.loads(line) for line in lines(capsys)]
+    assert [(line["event"], line["reason"]) for line in told] == [("retry.scheduled", "no space")] * count

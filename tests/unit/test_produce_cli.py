@@ -15,6 +15,7 @@ from e2a.messages import BookDone, encode
 from e2a.plan import Plan
 from e2a.settings import SynthSettings
 from e2a.storage import DirectoryStore, keys
+from e2a.testing import Clock, MemoryCheckpoint
 from producer import __main__ as command
 from producer import ingest, sequential
 from synth_consumer import engines
@@ -84,6 +85,12 @@ def test_name_that_no_file_can_have(produce: Produce, tmp_path: Path, complaint:
     assert "File name too long" in complaint()
 
 
+def test_a_folder(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
+    """A folder is not said to be missing."""
+    assert produce(tmp_path) == ExitCode.NO_INPUT
+    assert complaint() == f"{tmp_path}: not a file"
+
+
 def test_no_epub(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
     """A file that is no EPUB is named."""
     (tmp_path / "page.epub").write_text("<html>404</html>")
@@ -122,6 +129,26 @@ def test_status_without_server(produce: Produce, book: Path, complaint: Callable
     """Asking how far a book has got needs Redis, and says so."""
     assert produce(book, "--status") == ExitCode.UNAVAILABLE
     assert complaint().startswith("Redis 127.0.0.1:2/0: ")
+
+
+class Answering(MemoryCheckpoint):
+    """A checkpoint that the command gets instead of Redis."""
+
+    def __init__(self, _url: str) -> None:
+        super().__init__(Clock())
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_status_of_a_book_that_redis_does_not_know(
+    produce: Produce, book: Path, complaint: Callable[[], str], monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """A book that was never submitted is told from one of which only storage knows."""
+    monkeypatch.setattr(command, "RedisCheckpoint", Answering)
+    if stored:
+        finish(book, book.parent / "storage")
+    assert produce(book, "--status") == (ExitCode.UNAVAILABLE if stored else ExitCode.NO_INPUT)
+    said = complaint()
+    assert said.startswith("'Emma' is in storage" if stored else "'Emma' was not submitted")
 
 
 def test_storage_that_cannot_be_used(
@@ -168,9 +195,12 @@ def test_no_book(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:
     assert "book" in capsys.readouterr().err
 
 
-def test_options_that_exclude_each_other(produce: Produce, book: Path, complaint: Callable[[], str]) -> None:
-    """What works in this process cannot be left alone."""
-    assert produce(book, "--detach", "--sequential") == ExitCode.USAGE
+@pytest.mark.parametrize("option", ["--detach", "--status"])
+def test_options_that_exclude_each_other(
+    produce: Produce, book: Path, complaint: Callable[[], str], option: str
+) -> None:
+    """What works in this process cannot be left alone, and has no checkpoint to ask."""
+    assert produce(book, option, "--sequential") == ExitCode.USAGE
     assert "--sequential" in complaint()
 
 
@@ -200,9 +230,7 @@ def test_version(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("e2a-produce 0.")
 
 
-def test_interrupt(
-    produce: Produce, book: Path, monkeypatch: pytest.MonkeyPatch, complaint: Callable[[], str]
-) -> None:
+def test_interrupt(produce: Produce, book: Path, monkeypatch: pytest.MonkeyPatch, complaint: Callable[[], str]) -> None:
     """Ctrl-C ends the command without a traceback, and says that nothing is lost."""
 
     def interrupted(*_arguments: object) -> None:
@@ -216,7 +244,7 @@ def test_interrupt(
 def finish(book: Path, storage: Path) -> None:
     """Put a book into storage as the merger does when it is finished."""
     store = DirectoryStore(storage, patience=0.01)
-    book_id = ingest.prepare(book, ingest.Options(engine="simulated")).plan.book_id
+    book_id = ingest.store_book(ingest.prepare(book, ingest.Options(engine="simulated")), store).book_id
     done = BookDone(book_id=book_id, output=keys.output(book_id, "m4b"), audio_seconds=3661.2, audio_bytes=4)
     store.put(done.output, b"book")
     store.put(keys.report(book_id), encode(done))
@@ -257,9 +285,9 @@ def test_detached_from_a_finished_book(
 def test_output_that_cannot_be_written(
     produce: Produce, book: Path, tmp_path: Path, complaint: Callable[[], str]
 ) -> None:
-    """A folder that cannot be made is named with the file that was to be in it, before anything is stored."""
+    """A folder that cannot be made is named before anything is stored."""
     assert produce(book, "--output-dir", book) == ExitCode.CANNOT_WRITE
-    assert complaint().startswith(f"{book / 'book.m4b'}: ")
+    assert complaint() == f"{book}: cannot be a folder: File exists"
     assert not (tmp_path / "storage").exists()
 
 

@@ -74,6 +74,7 @@ def test_view() -> None:
     workers = [a_worker_record("gpu-0", book_id="b", chapter=1)]
     assert view(book, parts, workers, now=5.0) == {
         "stage": "assembling",
+        "reason": "",
         "total_chapters": 3,
         "converted": [0],
         "failed": [2],
