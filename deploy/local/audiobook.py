@@ -21,6 +21,8 @@ from typing import NamedTuple, NoReturn, TextIO
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
+ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
+"""Before a command: it is asked to stop when this process ends, in whatever way."""
 STOP_PATIENCE = 20
 """Seconds that a process may take to end when it is asked to."""
 USAGE, NO_INPUT, UNAVAILABLE, INTERRUPTED = 64, 66, 69, 130
@@ -85,14 +87,13 @@ def environment(data: Path, workers: int, storage: str, engine: str) -> dict[str
 def running(name: str, counts: dict[str, int], env: dict[str, str], data: Path, lock: TextIO) -> Iterator[Group]:
     """Run the processes of one Procfile until the block ends.
 
-    They live in a session of their own, so that Ctrl-C reaches them through us only, keep the lock while they live,
-    and are stopped also when we are killed.
+    They live in a session of their own, so that Ctrl-C reaches them through us only, and keep the lock while they live.
     """
     log = data / f"{name}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.old"))
-    command = ["setpriv", "--pdeathsig", "TERM", BIN / "honcho", "--procfile", ROOT / f"deploy/Procfile.{name}"]
-    command += ["--app-root", ROOT, "start", "--no-colour"]
+    command = [*ENDS_WITH_US, BIN / "honcho", "--procfile", ROOT / f"deploy/Procfile.{name}", "--app-root", ROOT]
+    command += ["start", "--no-colour"]
     command += ["--concurrency", ",".join(f"{process}={count}" for process, count in counts.items())]
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -117,7 +118,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 def produce(env: dict[str, str], arguments: list[str], groups: list[Group]) -> int:
     """Run e2a-produce until it ends, or until a process that it needs does."""
-    producer = subprocess.Popen([BIN / "e2a-produce", *arguments], env=env)
+    producer = subprocess.Popen([*ENDS_WITH_US, BIN / "e2a-produce", *arguments], env=env)
     try:
         while producer.poll() is None:
             if ended := [group for group in groups if group.process.poll() is not None]:

@@ -4,14 +4,13 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from e2a.checkpoint import WorkerRecord
 from tests.epubs import made_epub
-from tests.servers import ROOT, require, wait_until
+from tests.servers import require, wait_until
 from tests.stack import Stack, stack
 
 CHAPTERS = 8
@@ -50,17 +49,6 @@ def makers(running: Stack) -> list[str]:
 def produce_in_background(running: Stack, book: Path) -> "subprocess.Popen[bytes]":
     """Start e2a-produce and return while it follows the book."""
     return running.start("e2a-produce", str(book), "--output-dir", str(running.folder))
-
-
-def running_in(data: Path) -> list[str]:
-    """Return the command lines of the processes that were started for a data directory."""
-    mark = f"E2A_DATA={data}\0".encode()
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_text())
-    return found
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
@@ -153,25 +141,3 @@ def test_a_book_that_cannot_be_spoken_fails_with_the_reason_and_can_be_repaired(
         running.start("e2a-synth", ENGINE="espeak")
         repaired = running.produce(book, "--engine", "espeak", "--output-dir", tmp_path)
     assert repaired.returncode == 0, repaired.stderr
-
-
-def test_the_sample_book_is_whole(tmp_path: Path) -> None:
-    """`make audiobook` as users run it: chapters, tags and cover are those of the EPUB, and nothing keeps running."""
-    require("ffprobe")
-    result = subprocess.run(
-        ["make", "--no-print-directory", "audiobook", f"OUTPUT={tmp_path}", f"OPTIONS=--data {tmp_path / 'data'}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    shown = ["-show_chapters", "-show_format", "-show_streams"]
-    command = ["ffprobe", "-v", "error", "-of", "json", *shown, tmp_path / "sample.m4b"]
-    probe = subprocess.run(command, capture_output=True, check=True)
-    found = json.loads(probe.stdout)
-    assert len(found["chapters"]) == 5
-    assert found["format"]["tags"]["artist"] == "The e2a project"
-    assert [stream["codec_name"] for stream in found["streams"] if stream["disposition"]["attached_pic"]]
-    assert found["chapters"][-1]["end_time"] == found["format"]["duration"]
-    assert running_in(tmp_path / "data") == []

@@ -1,0 +1,119 @@
+"""`make audiobook` as users run it: a book in the end, and nothing that keeps running."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT, require, wait_until
+
+COMMAND = ["make", "--no-print-directory", "audiobook"]
+
+
+def running_in(data: Path) -> list[str]:
+    """Return the command lines of the processes that were started for a data directory."""
+    mark = f"E2A_DATA={data}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+    return found
+
+
+def arguments(folder: Path, *options: str) -> list[str]:
+    """Return what makes the sample book in a folder of its own."""
+    return [f"OUTPUT={folder}", f"OPTIONS={' '.join(['--data', str(folder / 'data'), *options])}"]
+
+
+def test_the_sample_book_is_whole(tmp_path: Path) -> None:
+    """Chapters, tags and cover are those of the EPUB, and nothing keeps running."""
+    require("ffprobe")
+    result = subprocess.run([*COMMAND, *arguments(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    shown = ["-show_chapters", "-show_format", "-show_streams"]
+    command = ["ffprobe", "-v", "error", "-of", "json", *shown, tmp_path / "sample.m4b"]
+    probe = subprocess.run(command, capture_output=True, check=True)
+    found = json.loads(probe.stdout)
+    assert len(found["chapters"]) == 5
+    assert found["format"]["tags"]["artist"] == "The e2a project"
+    assert [stream["codec_name"] for stream in found["streams"] if stream["disposition"]["attached_pic"]]
+    assert found["chapters"][-1]["end_time"] == found["format"]["duration"]
+    assert running_in(tmp_path / "data") == []
+
+
+class Terminal:
+    """A command on a terminal of its own: what it writes, and Ctrl-C."""
+
+    def __init__(self, command: list[str], **settings: str) -> None:
+        self._master, slave = pty.openpty()
+        env = os.environ | {f"E2A_{name}": value for name, value in settings.items()}
+        streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+        self.process = subprocess.Popen(["setsid", "--ctty", *command], cwd=ROOT, env=env, **streams)  # type: ignore[call-overload]
+        os.close(slave)
+        self.text = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with suppress(OSError):  # the other side is closed
+            while data := os.read(self._master, 4096):
+                self.text += data.decode(errors="replace")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        os.write(self._master, b"\x03")
+
+    def wait(self) -> int:
+        """Wait for the end of the command and of its output."""
+        code = self.process.wait(60)
+        self._reader.join(60)
+        os.close(self._master)
+        return int(code)
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Terminal:
+    """Return a run that is in the middle of a book that takes minutes."""
+    options = arguments(tmp_path, "--engine simulated")
+    terminal = Terminal([*COMMAND, *options], SIMULATED_RTF="1")
+    wait_until(lambda: "0/5 chapters" in terminal.text or terminal.process.poll() is not None)
+    assert "0/5 chapters" in terminal.text, terminal.text
+    return terminal
+
+
+def test_ctrl_c_stops_everything(busy: Terminal, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a book: nothing keeps running, the cursor is back, and the reader is told what to do."""
+    busy.interrupt()
+    assert busy.wait() != 0
+    assert "the same command again goes on" in busy.text
+    assert busy.text.count("\x1b[?25l") == busy.text.count("\x1b[?25h")
+    assert running_in(tmp_path / "data") == []
+    assert list(tmp_path.glob("*.m4b")) == []
+
+
+def test_a_run_that_is_killed_leaves_nothing_running(busy: Terminal, tmp_path: Path) -> None:
+    """kill -9 of the run itself: servers and services end, and the data directory is free again."""
+    pattern = f"^[^ ]*python[^ ]* deploy/local/audiobook.py .*--data {tmp_path}/data"
+    found = subprocess.run(["pgrep", "--full", pattern], capture_output=True, text=True, check=True)
+    os.kill(int(found.stdout), signal.SIGKILL)
+    assert busy.wait() != 0
+    wait_until(lambda: running_in(tmp_path / "data") == [])
+
+
+def test_a_service_that_dies_is_named(busy: Terminal, tmp_path: Path) -> None:
+    """When a worker dies the run ends with its name and its last words, and all others are stopped."""
+    started = re.findall(r"(synth\.\d) started \(pid=(\d+)\)", (tmp_path / "data/services.log").read_text())
+    name, pid = started[0]
+    os.killpg(os.getpgid(int(pid)), signal.SIGKILL)
+    assert busy.wait() != 0
+    assert f"{name} has ended with status -9; its last lines of " in busy.text
+    assert "synth.ready" in busy.text
+    assert running_in(tmp_path / "data") == []
