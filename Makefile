@@ -64,8 +64,8 @@ $(COMPLETE): requirements-dev.txt pyproject.toml
 	@rm -rf .venv
 	@python3 -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
-	@.venv/bin/uv pip install --quiet --python $(PYTHON) --requirement requirements-dev.txt
-	@.venv/bin/uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@.venv/bin/uv pip install --quiet --system-certs --python $(PYTHON) --requirement requirements-dev.txt
+	@.venv/bin/uv pip install --quiet --system-certs --python $(PYTHON) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(SAMPLE): samples
