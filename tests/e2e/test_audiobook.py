@@ -28,6 +28,17 @@ def running_in(data: Path) -> list[str]:
     return found
 
 
+def commanded(program: str, *words: str) -> list[int]:
+    """Return the processes of a program that were started with these words."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command, *given = (process / "cmdline").read_text().split("\0")
+            if Path(command).name == program and set(words) <= set(given):
+                found.append(int(process.name))
+    return found
+
+
 def arguments(folder: Path, *options: str) -> list[str]:
     """Return what makes the sample book in a folder of its own."""
     return [f"OUTPUT={folder}", f"OPTIONS={' '.join(['--data', str(folder / 'data'), *options])}"]
@@ -101,9 +112,8 @@ def test_ctrl_c_stops_everything(busy: Terminal, tmp_path: Path) -> None:
 
 def test_a_run_that_is_killed_leaves_nothing_running(busy: Terminal, tmp_path: Path) -> None:
     """kill -9 of the run itself: servers and services end, and the data directory is free again."""
-    pattern = f"^[^ ]*python[^ ]* deploy/local/audiobook.py .*--data {tmp_path}/data"
-    found = subprocess.run(["pgrep", "--full", pattern], capture_output=True, text=True, check=True)
-    os.kill(int(found.stdout), signal.SIGKILL)
+    (run,) = commanded("python", "deploy/local/audiobook.py", str(tmp_path / "data"))
+    os.kill(run, signal.SIGKILL)
     assert busy.wait() != 0
     wait_until(lambda: running_in(tmp_path / "data") == [])
 
