@@ -8,6 +8,8 @@ OPTIONS ?=
 override BOOK := $(value BOOK)
 export BOOK WORKERS STORAGE OUTPUT
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON := .venv/bin/python
 COMPLETE := .venv/.complete
 SAMPLE := .e2a/sample.epub

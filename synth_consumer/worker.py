@@ -118,7 +118,7 @@ class Worker:
             )
 
     def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Pcm] | None:
-        """Return the sound of each sentence, or None when the job was abandoned between two."""
+        """Return the sound of each sentence, or None when the job was abandoned before the last."""
         texts = [sentence.text for sentence in job.part.sentences]
         spoken: list[Pcm] = []
         self._status.started(job)
@@ -128,12 +128,14 @@ class Worker:
                     spoken.append(samples)
                     self._status.spoke(len(spoken))
                     if abandoned.is_set():
-                        return None
+                        break
         finally:
             self._status.idle()
-        if len(spoken) != len(texts):
-            raise RuntimeError(f"engine {self._engine.name} spoke {len(spoken)} of {len(texts)} sentences")
-        return spoken
+        if len(spoken) == len(texts):
+            return spoken
+        if abandoned.is_set():
+            return None
+        raise RuntimeError(f"engine {self._engine.name} spoke {len(spoken)} of {len(texts)} sentences")
 
     def _done(self, job: ChapterJob, sidecar: Sidecar, work_seconds: float) -> PartDone:
         if work_seconds:

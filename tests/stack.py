@@ -52,7 +52,7 @@ class Stack:
         """Run e2a-produce to its end."""
         env = self.env | {f"E2A_{name}": str(value) for name, value in settings.items()}
         command = [BIN / "e2a-produce", *map(str, arguments)]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=900)
 
     def forget(self) -> None:
         """Empty Redis."""

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TextIO
 
+from e2a.errors import ExitCode
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
@@ -25,12 +27,11 @@ ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 """Before a command: it is asked to stop when this process ends, in whatever way."""
 STOP_PATIENCE = 20
 """Seconds that a process may take to end when it is asked to."""
-USAGE, NO_INPUT, UNAVAILABLE, INTERRUPTED = 64, 66, 69, 130
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"make audiobook: {message}\n")
+        self.exit(ExitCode.USAGE, f"make audiobook: {message}\n")
 
 
 class Group(NamedTuple):
@@ -124,7 +125,7 @@ def produce(env: dict[str, str], arguments: list[str], groups: list[Group]) -> i
             if ended := [group for group in groups if group.process.poll() is not None]:
                 stop(producer)
                 print(*ended[0].obituary(), "The same command again goes on.", sep="\n", file=sys.stderr)
-                return UNAVAILABLE
+                return ExitCode.UNAVAILABLE
             time.sleep(0.2)
         return producer.returncode
     except KeyboardInterrupt:
@@ -141,7 +142,7 @@ def locked(data: Path, parser: Parser) -> TextIO:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        parser.exit(UNAVAILABLE, f'another run uses {data}: wait for it, or add OPTIONS="--data FOLDER"\n')
+        parser.exit(ExitCode.UNAVAILABLE, f'another run uses {data}: wait for it, or add OPTIONS="--data FOLDER"\n')
     return lock
 
 
@@ -160,7 +161,7 @@ def options() -> tuple[Parser, argparse.Namespace, list[str]]:
     if unfit := {"--detach", "--sequential", "--status"} & set(more):
         parser.error(f"{', '.join(unfit)} is for e2a-produce beside a pipeline that keeps running")
     if not known.book.is_file():
-        parser.exit(NO_INPUT, f"{known.book}: no such file\n")
+        parser.exit(ExitCode.NO_INPUT, f"{known.book}: no such file\n")
     return parser, known, more
 
 
@@ -185,7 +186,7 @@ def main() -> int:
             arguments = [str(known.book), "--output-dir", str(known.output_dir.expanduser()), *more]
             code = produce(env, arguments, [first, second])
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     if code == 0:
         print("Listen with any player that knows chapters: VLC, BookPlayer, Apple Books, Audiobookshelf.")
     return code

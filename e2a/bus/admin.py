@@ -1,6 +1,5 @@
 """Topics: made when missing, grown when more partitions are wanted, never shrunk."""
 
-import time
 from collections.abc import Iterable
 
 import stamina
@@ -35,16 +34,16 @@ class Admin:
         Raises:
             Retryable: the cluster did not answer; the message names its address.
         """
-        deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                # no longer at a time: a signal waits for the end of the call
-                topics = self._client.list_topics(timeout=min(1.0, self._patience)).topics
-            except KafkaException as error:
-                if time.monotonic() >= deadline:
-                    raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
-            else:
-                return {name: len(topic.partitions) for name, topic in topics.items()}
+        try:
+            for attempt in stamina.retry_context(
+                on=KafkaException, attempts=None, timeout=self._patience, wait_max=1.0
+            ):
+                with attempt:
+                    # no longer at a time: a signal waits for the end of the call
+                    topics = self._client.list_topics(timeout=min(1.0, self._patience)).topics
+        except KafkaException as error:
+            raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+        return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def ensure_topics(self, wanted: Iterable[Topic]) -> None:
         """Make topics that are missing and grow those with too few partitions; return when all can be used.

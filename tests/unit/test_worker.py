@@ -158,6 +158,14 @@ def test_gives_a_part_back_between_sentences(bench: Bench, part: Part) -> None:
     assert bench.status.snapshot(()).book_id == ""
 
 
+def test_keeps_a_part_that_is_abandoned_in_its_last_sentence(bench: Bench, part: Part) -> None:
+    """What is spoken to the end is stored, although nobody waits for it any more: the next owner finds it done."""
+    abandoned = threading.Event()
+    bench.engine.before = lambda sentence: sentence == "Three." and abandoned.set()
+    assert isinstance(bench.worker.handle(a_job(part), abandoned), PartDone)
+    assert read_sidecar(bench.store, part.digest) is not None
+
+
 def test_does_not_begin_what_is_abandoned(bench: Bench, part: Part) -> None:
     """A job that was abandoned while it waited is given back unspoken."""
     abandoned = threading.Event()
