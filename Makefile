@@ -4,7 +4,7 @@ WORKERS ?= 2
 STORAGE ?= directory
 OUTPUT ?= audiobooks
 OPTIONS ?=
-# through the environment and as they are: a path may hold anything
+# through the environment, not through the shell's eyes; BOOK also not through make's: its name may hold anything
 override BOOK := $(value BOOK)
 export BOOK WORKERS STORAGE OUTPUT
 

@@ -44,7 +44,7 @@ def configure(level: str = "info", style: str = "console") -> None:
 
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    get("stamina").info("retry.scheduled", reason=str(details.caused_by), wait=round(details.wait_for, 1))
+    get("stamina").warning("retry.scheduled", reason=str(details.caused_by), wait=round(details.wait_for, 1))
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -97,7 +97,7 @@ class SynthSettings(SpeechSettings, ServiceSettings):
     grace: Annotated[float, Ge(0)] = Field(
         20.0, description="seconds that a stopping worker spends on the part in hand before it hands it back"
     )
-    session_timeout: Annotated[float, Interval(ge=1, le=1800)] = Field(
+    session_timeout: Annotated[float, Interval(ge=1, le=900)] = Field(
         6.0, description="seconds of silence after which Kafka gives a worker's partition to another"
     )
     simulated_rtf: Annotated[float, Ge(0)] = Field(

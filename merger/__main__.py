@@ -11,6 +11,7 @@ from faust import Worker
 from e2a import log, metrics, service
 from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
+from e2a.errors import ExitCode
 from e2a.settings import MergerSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
@@ -40,7 +41,12 @@ def run() -> NoReturn:
 
 
 def main() -> None:
-    sys.exit(service.run("e2a-merge", run))
+    try:
+        code = service.run("e2a-merge", run)
+    except SystemExit as end:  # Faust's worker ends so
+        code = end.code if isinstance(end.code, int) else ExitCode.OK
+    logging.shutdown()
+    os._exit(code)  # a thread that still waits for storage does not hold the process
 
 
 if __name__ == "__main__":

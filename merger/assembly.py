@@ -37,7 +37,7 @@ class CorruptPart(Exception):
 
 
 class AssemblyFailed(Retryable):
-    """ffmpeg did not make a whole book: the disk is full, or it cannot read what it is given."""
+    """No whole book was made: the scratch disk is full or missing, or ffmpeg cannot read what it is given."""
 
 
 def check_programs() -> None:

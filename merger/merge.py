@@ -18,7 +18,7 @@ from merger.assembly import AssemblyFailed, CorruptPart, assemble
 from merger.fold import fold, missing, verdict
 
 ASSEMBLY_ATTEMPTS = 3
-"""How often ffmpeg may fail on a book before the book is failed."""
+"""How often an assembly may fail before its book is failed."""
 
 logger = log.get(__name__)
 
@@ -69,7 +69,7 @@ class Merger:
         try:
             self._conclude(book_id)
         except NotRecorded:
-            logger.warning("merge.checkpoint_emptied", book=book_id)
+            logger.warning("merge.not_recorded", book=book_id)
             self._seed(book_id)
         finally:
             self._leases.release(lease)

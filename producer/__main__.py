@@ -146,10 +146,12 @@ def _print_status(settings: ProducerSettings, plan: Plan) -> int:
     checkpoint = RedisCheckpoint(settings.redis_url)
     record = checkpoint.book(plan.book_id)
     if record is None:
-        if read_plan(open_store(settings), plan.book_id) is None:
+        store = open_store(settings)
+        if read_plan(store, plan.book_id) is None:
             raise UserError(f"{plan.title!r} was not submitted with these options", ExitCode.NO_INPUT)
-        said = "is in storage but not in the checkpoint: run the same command without --status"
-        raise UserError(f"{plan.title!r} {said}", ExitCode.UNAVAILABLE)
+        said = "is finished" if read_report(store, plan.book_id) else "is submitted"
+        todo = "the checkpoint does not know it: run the same command without --status"
+        raise UserError(f"{plan.title!r} {said}, but {todo}", ExitCode.UNAVAILABLE)
     console.print_json(data=view(record, checkpoint.parts(plan.book_id), checkpoint.workers(), time.time()))
     return ExitCode.OK
 

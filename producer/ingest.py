@@ -102,8 +102,10 @@ def check_target(target: Path) -> None:
     """Make the folder that a finished book goes to.
 
     Raises:
-        UserError: it cannot be made or written (exit code CANNOT_WRITE).
+        UserError: it cannot be made or written, or a folder has the book's name (exit code CANNOT_WRITE).
     """
+    if target.is_dir():
+        raise UserError(f"{target}: is a folder", ExitCode.CANNOT_WRITE)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

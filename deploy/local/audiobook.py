@@ -40,6 +40,10 @@ class Group(NamedTuple):
     process: "subprocess.Popen[bytes]"
     log: Path
 
+    def started(self) -> list[int]:
+        """Return the process groups that were started."""
+        return [int(pid) for pid in re.findall(r" started \(pid=(\d+)\)", self.log.read_text(errors="replace"))]
+
     def obituary(self) -> list[str]:
         """Return who ended first, and the last lines it wrote."""
         lines = self.log.read_text(errors="replace").splitlines()
@@ -100,10 +104,18 @@ def running(name: str, counts: dict[str, int], env: dict[str, str], data: Path, 
         process = subprocess.Popen(
             command, env=env, stdout=file, stderr=file, start_new_session=True, pass_fds=[lock.fileno()]
         )
+    group = Group(process, log)
     try:
-        yield Group(process, log)
+        yield group
     finally:
+        deadline = time.monotonic() + STOP_PATIENCE
+        # honcho that is stopped before it has started all cannot stop them
+        while process.poll() is None and len(group.started()) < sum(counts.values()) and time.monotonic() < deadline:
+            time.sleep(0.05)
         stop(process)
+        for leader in group.started():
+            with suppress(OSError):  # it has ended, as it should
+                os.killpg(leader, signal.SIGKILL)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
@@ -138,7 +150,11 @@ def produce(env: dict[str, str], arguments: list[str], groups: list[Group]) -> i
 
 def locked(data: Path, parser: Parser) -> TextIO:
     """Return the lock of a data directory, held; end when somebody else holds it."""
-    lock = (data / "lock").open("w")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "lock").open("w")
+    except OSError as error:
+        parser.exit(ExitCode.CANNOT_WRITE, f"{error.filename}: {error.strerror}\n")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -168,16 +184,17 @@ def options() -> tuple[Parser, argparse.Namespace, list[str]]:
 def main() -> int:
     parser, known, more = options()
     data = known.data.expanduser().resolve()
-    data.mkdir(parents=True, exist_ok=True)
     lock = locked(data, parser)
-    if known.storage == "minio":
-        subprocess.run([HERE / "fetch-minio"], check=True, stdout=subprocess.DEVNULL)
     env = environment(data, known.workers, known.storage, known.engine)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(128 + signal.SIGTERM))
     servers = {"kafka": 1, "redis": 1, "minio": int(known.storage == "minio")}
     services = {"synth": known.workers, "merger": 1, "monitor": 1}
     try:
+        if known.storage == "minio":
+            fetched = subprocess.run([HERE / "fetch-minio"], check=False, stdout=subprocess.DEVNULL)
+            if fetched.returncode:
+                return fetched.returncode
         with (
             running("servers", servers, env, data, lock) as first,
             running("services", services, env, data, lock) as second,

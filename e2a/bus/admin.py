@@ -72,7 +72,9 @@ class Admin:
         self._wait_for(topics)
 
     def _wait_for(self, topics: list[Topic]) -> None:
-        for attempt in stamina.retry_context(on=Retryable, attempts=None, timeout=self._patience, wait_initial=0.05):
+        for attempt in stamina.retry_context(
+            on=Retryable, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
+        ):
             with attempt:
                 existing = self.partitions()
                 late = [topic.name for topic in topics if existing.get(topic.name, 0) < topic.partitions]

@@ -10,7 +10,7 @@ it was received (docs/adr/0003).
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -68,7 +68,7 @@ class JobConsumer:
         handle: does a job; called from two threads.
         worker: name of this worker.
         session_timeout: seconds of silence after which the group gives its partitions away.
-        grace: seconds to finish the job in hand after `stop` is set.
+        grace: seconds to finish a job in hand after `stop` is set.
     """
 
     def __init__(
@@ -209,13 +209,12 @@ class JobConsumer:
             self._commit_after = time.monotonic() + COMMIT_PAUSE
 
     def _drain(self) -> None:
-        """Finish the first job in hand within the grace period, hand back the others."""
-        for work in list(self._in_hand)[1:]:
+        """Finish the job that ends first within the grace period, hand back the other."""
+        futures = [work.future for work in self._in_hand]
+        wait(futures, timeout=self._grace, return_when=FIRST_COMPLETED)
+        for work in self._in_hand:
             work.abandoned.set()
-        if self._in_hand:
-            wait([self._in_hand[0].future], timeout=self._grace)
-            self._in_hand[0].abandoned.set()
-        wait([work.future for work in self._in_hand], timeout=HAND_BACK_PATIENCE)
+        wait(futures, timeout=HAND_BACK_PATIENCE)
         self._commit_after = 0.0
         self._settle()
         self._commit()
@@ -231,8 +230,8 @@ class JobConsumer:
         self._epoch += 1
         self._epochs |= {partition.partition: self._epoch for partition in partitions}
         kafka.incremental_assign(partitions)
-        if self._paused:
-            kafka.pause(partitions)
+        # also when it need not be paused: librdkafka remembers a pause from before it was taken away
+        (kafka.pause if self._paused else kafka.resume)(partitions)
         logger.info("bus.assigned", partitions=self.partitions)
 
     def _on_revoke(self, _kafka: Consumer, partitions: list[TopicPartition]) -> None:

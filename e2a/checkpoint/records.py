@@ -40,7 +40,7 @@ class BookRecord(Frozen):
     stage: Stage = "synthesising"
     start_time: float
     """Unix time of the first submission, in seconds."""
-    resumed_at: float
+    resumed_at: float = 0.0
     """Unix time of the last submission, or of the last rebuilding from storage."""
     resumed_seconds: float = 0.0
     """Audio seconds that were in storage then."""

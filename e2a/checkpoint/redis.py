@@ -66,7 +66,7 @@ class RedisCheckpoint:
     """
 
     def __init__(self, url: str) -> None:
-        self._where = f"Redis {url.rpartition('@')[2].removeprefix('redis://').partition('?')[0]}"
+        self._where = f"Redis {url.partition('?')[0].rpartition('@')[2].removeprefix('redis://')}"
         self._redis: Redis = Redis.from_url(
             url,
             decode_responses=True,

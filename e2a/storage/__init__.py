@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from e2a.errors import ExitCode, UserError
 from e2a.messages import BookDone
 from e2a.plan import Plan, Sidecar
 from e2a.settings import Settings
@@ -58,7 +59,9 @@ def open_store(settings: Settings) -> ObjectStore:
     Raises:
         UserError: the S3 settings cannot be used together (exit code CONFIG).
     """
-    if settings.storage.startswith("s3://"):
+    if not settings.storage.startswith("s3://"):
+        return DirectoryStore(Path(settings.storage).expanduser(), settings.patience)
+    try:
         return S3Store(
             bucket=settings.storage.removeprefix("s3://"),
             endpoint=settings.s3_endpoint,
@@ -67,7 +70,8 @@ def open_store(settings: Settings) -> ObjectStore:
             secure=settings.s3_secure,
             patience=settings.patience,
         )
-    return DirectoryStore(Path(settings.storage).expanduser(), settings.patience)
+    except ValueError as error:
+        raise UserError(f"settings E2A_S3_*: {error}", ExitCode.CONFIG) from error
 
 
 def read_plan(store: ObjectStore, book_id: str) -> Plan | None:

@@ -54,7 +54,7 @@ class DirectoryStore:
     def get_file(self, key: str, path: Path) -> None:
         with (
             renamed(path) as temporary,
-            self._read(key, lambda: self._path(key).open("rb")) as source,
+            self._read(key, lambda: self._path(key).open("rb", buffering=0)) as source,
             temporary.open("wb") as target,
         ):
             while chunk := self._read(key, lambda: source.read(CHUNK)):
@@ -93,7 +93,7 @@ class DirectoryStore:
 
     def _call(self, key: str, request: Callable[[], Result]) -> Result:
         try:
-            for attempt in stamina.retry_context(on=OSError, attempts=None, timeout=self._patience):
+            for attempt in stamina.retry_context(on=OSError, attempts=None, timeout=self._patience, wait_max=1.0):
                 with attempt:
                     return request()
         except OSError as error:

@@ -89,7 +89,7 @@ class S3Store:
 
     def _call(self, request: Callable[[], Result]) -> Result:
         with self._errors():
-            for attempt in stamina.retry_context(on=_is_transient, attempts=None, timeout=self._patience):
+            for attempt in stamina.retry_context(on=_is_transient, attempts=None, timeout=self._patience, wait_max=1.0):
                 with attempt:
                     return request()
         raise AssertionError("unreachable: the retry context returns or raises")

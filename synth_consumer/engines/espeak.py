@@ -57,7 +57,7 @@ class EspeakEngine:
 
 def _say(sentence: str, voice: str, rate: int) -> Pcm:
     command = [PROGRAM, "-v", voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout"]
-    text = sentence.replace("[[", "[ [")  # two brackets would begin phonemes
+    text = re.sub(r"\[(?=\[)", "[ ", sentence)  # two brackets would begin phonemes
     try:
         # in a process group of its own: Ctrl-C stops the worker, which finishes its sentence
         result = subprocess.run(command, input=text.encode(), capture_output=True, check=False, process_group=0)

@@ -154,6 +154,17 @@ class TestCheckpoint:
         assert checkpoint.workers() == [bert]
 
 
+def test_records_of_an_older_version_are_read(redis: str) -> None:
+    """What an older version left in Redis is read: a field that it did not know has a default."""
+    checkpoint, client = RedisCheckpoint(redis), redis_py.Redis.from_url(redis)
+    checkpoint.seed(book(), PARTS)
+    first = {"book_id", "title", "authors", "engine", "chapter_titles", "start_time", "last_update"}
+    client.set("e2a:book:b1", book().model_dump_json(include=first))
+    found = checkpoint.book("b1")
+    assert found is not None
+    assert found.title == "A Book"
+
+
 def test_memory_lease_of_a_dead_holder_runs_out() -> None:
     """A lease that nobody renews is free after its lifetime, and the attempt is counted."""
     clock = Clock()
@@ -174,7 +185,7 @@ def test_redis_lease_runs_out_by_itself(redis: str) -> None:
     assert checkpoint.claim("part/x", "bert", ttl=6) == 2
 
 
-@pytest.mark.parametrize("url", ["redis://:hunter2@127.0.0.1:1/0", "redis://127.0.0.1:1/0?password=hunter2"])
+@pytest.mark.parametrize("url", ["redis://:hunter2@127.0.0.1:1/0", "redis://127.0.0.1:1/0?password=p@hunter2"])
 def test_redis_that_is_away_is_named_without_its_password(url: str) -> None:
     """A Redis that does not answer is a Retryable with its address, the password kept out of it."""
     with pytest.raises(Retryable, match="Redis 127.0.0.1:1/0: ") as caught:

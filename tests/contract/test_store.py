@@ -191,10 +191,12 @@ class CutOff(BaseHTTPRequestHandler):
 def test_s3_download_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
     """A download that ends early is a Retryable, and leaves no file under any name."""
     with ThreadingHTTPServer(("127.0.0.1", 0), CutOff) as server:
-        threading.Thread(target=server.serve_forever).start()
-        with stamina.set_testing(True), pytest.raises(Retryable, match="object storage"):
-            s3_store(f"127.0.0.1:{server.server_port}", "tests").get_file("key", tmp_path / "target")
-        server.shutdown()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with stamina.set_testing(True), pytest.raises(Retryable, match="object storage"):
+                s3_store(f"127.0.0.1:{server.server_port}", "tests").get_file("key", tmp_path / "target")
+        finally:
+            server.shutdown()
     assert files(tmp_path) == []
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def arguments(folder: Path, *options: str) -> list[str]:
 def test_the_sample_book_is_whole(tmp_path: Path) -> None:
     """Chapters, tags and cover are those of the EPUB, and nothing keeps running."""
     require("ffprobe")
-    result = subprocess.run([*COMMAND, *arguments(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [*COMMAND, *arguments(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     shown = ["-show_chapters", "-show_format", "-show_streams"]
     command = ["ffprobe", "-v", "error", "-of", "json", *shown, tmp_path / "sample.m4b"]
@@ -86,18 +89,27 @@ class Terminal:
         """Wait for the end of the command and of its output."""
         code = self.process.wait(60)
         self._reader.join(60)
-        os.close(self._master)
         return int(code)
+
+    def close(self) -> None:
+        """Stop the command if it still runs."""
+        if self.process.poll() is None:
+            self.interrupt()
+            self.wait()
+        os.close(self._master)
 
 
 @pytest.fixture
-def busy(tmp_path: Path) -> Terminal:
+def busy(tmp_path: Path) -> Iterator[Terminal]:
     """Return a run that is in the middle of a book that takes minutes."""
     options = arguments(tmp_path, "--engine simulated")
     terminal = Terminal([*COMMAND, *options], SIMULATED_RTF="1")
-    wait_until(lambda: "0/5 chapters" in terminal.text or terminal.process.poll() is not None)
-    assert "0/5 chapters" in terminal.text, terminal.text
-    return terminal
+    try:
+        wait_until(lambda: "0/5 chapters" in terminal.text or terminal.process.poll() is not None, timeout=180)
+        assert "0/5 chapters" in terminal.text, terminal.text
+        yield terminal
+    finally:
+        terminal.close()
 
 
 def test_ctrl_c_stops_everything(busy: Terminal, tmp_path: Path) -> None:

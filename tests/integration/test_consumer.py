@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
@@ -37,9 +38,9 @@ class Hands:
     def finish_then_wait(self, *parts: int) -> Callable[..., object]:
         """Return what the loop may call instead of `wait`: jobs finish only when they are waited for."""
 
-        def waiting(futures: object, timeout: float | None = None) -> object:
+        def waiting(*arguments: Any, **options: Any) -> object:
             self.finish(*parts)
-            return wait(futures, timeout)  # type: ignore[call-overload]
+            return wait(*arguments, **options)
 
         return waiting
 
@@ -78,7 +79,8 @@ def consuming(bootstrap: str, handle: Callable[..., PartDone | None], grace: flo
         yield consumer
     finally:
         stop.set()
-        thread.join()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def events(bootstrap: str) -> list[int]:
 
 
 def test_two_jobs_are_in_hand_and_no_third(bootstrap: str) -> None:
-    """While two jobs are worked on the rest waits on the topic; the next is fetched when one is done."""
+    """While two jobs are worked on the rest waits; the next is begun when one is done."""
     hands = Hands()
     send(bootstrap, (0, 0), (0, 1), (0, 2), (0, 3))
     with consuming(bootstrap, hands.handle):
@@ -157,6 +159,20 @@ def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str, monk
         monkeypatch.undo()
     assert joiner.begun == []
     assert events(bootstrap) == [0, 1]
+
+
+def test_a_partition_that_comes_back_is_delivered(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partition that moved away while it was paused, and came back, is no longer paused: its jobs are done."""
+    monkeypatch.setattr("e2a.bus.consumer.LOOK_AHEAD", 2)
+    monkeypatch.setattr("e2a.bus.consumer.REVOKE_PATIENCE", 0.1)
+    owner, joiner = Hands(), Hands()
+    send(bootstrap, *[(partition, 10 * partition + turn) for partition in range(2) for turn in range(8)])
+    with consuming(bootstrap, owner.handle) as first:
+        wait_until(lambda: len(owner.begun) == 2)
+        with consuming(bootstrap, joiner.handle) as second:
+            wait_until(lambda: len(first.partitions) == len(second.partitions) == 1)
+        owner.finish(*range(20))
+        wait_until(lambda: committed(bootstrap, PARTITIONS) == [8, 8])
 
 
 def test_new_partitions_reach_a_running_worker(bootstrap: str) -> None:

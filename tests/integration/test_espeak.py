@@ -50,6 +50,8 @@ def test_reads_text_and_not_options_or_markup(engine: EspeakEngine) -> None:
         assert np.abs(samples).max() > 0.05
     (brackets,), (phonemes,) = speak(engine, "[[h@l'oU]]"), speak(engine, "hello")
     assert not np.array_equal(brackets, phonemes)
+    (triple,) = speak(engine, "[[[h@l'oU]]]")
+    assert len(triple) > 1.5 * len(phonemes)
 
 
 def test_speed_changes_the_length(engine: EspeakEngine) -> None:

@@ -45,37 +45,45 @@ class Script:
         self.polls = 0
         self.deadline = time.monotonic() + 30
         self.delivered = 0
-        self.paused = False
+        self.owned = set(partitions)
+        self.paused: set[int] = set()
         self.committed = dict.fromkeys(partitions, 0)
         self.refusals = 0
         self.after_poll: Callable[[], object] = lambda: None
+        self.on_assign: Callable[..., None]
         self.on_lost: Callable[..., None]
 
-    def subscribe(self, _topics: list[str], *, on_assign: Callable[..., None], **others: Callable[..., None]) -> None:
-        self.on_lost = others["on_lost"]
-        on_assign(self, self.assignment())
+    def subscribe(self, _topics: list[str], **callbacks: Callable[..., None]) -> None:
+        self.on_assign, self.on_lost = callbacks["on_assign"], callbacks["on_lost"]
+        self.on_assign(self, self.assignment())
 
     def incremental_assign(self, _partitions: object) -> None:
-        return
+        """Leave paused what is paused, as librdkafka does also when a partition comes back."""
 
     def assignment(self) -> list[TopicPartition]:
-        return [TopicPartition(CHAPTERS, partition) for partition in self.committed]
+        return [TopicPartition(CHAPTERS, partition) for partition in self.owned]
 
     def lose(self, partition: int) -> None:
         """Say that a partition was given to another member."""
+        self.owned.discard(partition)
         self.on_lost(self, [TopicPartition(CHAPTERS, partition)])
 
-    def pause(self, _partitions: object) -> None:
-        self.paused = True
+    def give(self, partition: int) -> None:
+        """Say that a partition comes from another member."""
+        self.owned.add(partition)
+        self.on_assign(self, [TopicPartition(CHAPTERS, partition)])
 
-    def resume(self, _partitions: object) -> None:
-        self.paused = False
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        self.paused |= {each.partition for each in partitions}
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        self.paused -= {each.partition for each in partitions}
 
     def poll(self, _timeout: float) -> Record | None:
         self.polls += 1
         assert time.monotonic() < self.deadline, "the loop should have ended"
         self.after_poll()
-        if self.paused or self.delivered == len(self.jobs):
+        if self.delivered == len(self.jobs) or self.jobs[self.delivered] not in self.owned - self.paused:
             return None
         turn, self.delivered = self.delivered, self.delivered + 1
         return Record(self.jobs[turn], self.jobs[:turn].count(self.jobs[turn]), turn)
@@ -133,8 +141,8 @@ def test_partitions_are_resumed_before_the_last_job(run: Callable[..., MemoryBro
     left: list[int] = []
     resume = script.resume
 
-    def watch(partitions: object) -> None:
-        left.append(script.delivered - script.committed[0])
+    def watch(partitions: list[TopicPartition]) -> None:
+        left.extend([script.delivered - script.committed[0]] if script.paused else [])
         resume(partitions)
 
     def first_waits(job: ChapterJob, abandoned: threading.Event) -> Event:
@@ -145,6 +153,30 @@ def test_partitions_are_resumed_before_the_last_job(run: Callable[..., MemoryBro
     broker = run(script, first_waits, stop)
     assert [event.part for event in broker.messages(EVENTS)] == list(range(150))  # type: ignore[union-attr]
     assert left[0] >= LOOK_AHEAD // 2
+
+
+def test_a_partition_that_comes_back_is_not_paused(run: Callable[..., MemoryBroker]) -> None:
+    """A partition that was paused when it was taken away delivers again when it is given back."""
+    script, stop, returned = Script(*[0] * 150), threading.Event(), threading.Event()
+
+    def after_poll() -> None:
+        if not script.owned:
+            script.delivered = 0
+            script.give(0)
+            returned.set()
+        elif script.paused and not returned.is_set():
+            script.lose(0)
+        if script.committed == {0: 150}:
+            stop.set()
+
+    def handle(job: ChapterJob, abandoned: threading.Event) -> Event | None:
+        if returned.wait(30) and abandoned.is_set():
+            return None
+        return done(job, abandoned)
+
+    script.after_poll = after_poll
+    run(script, handle, stop)
+    assert script.committed == {0: 150}
 
 
 def test_a_job_that_waits_is_dropped_with_its_partition(run: Callable[..., MemoryBroker]) -> None:

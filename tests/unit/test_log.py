@@ -133,7 +133,7 @@ def test_context_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     assert json_line(capsys)["book"] == "b"
 
 
-@pytest.mark.parametrize(("level", "count"), [("info", 1), ("warning", 0)])
+@pytest.mark.parametrize(("level", "count"), [("warning", 1), ("error", 0)])
 def test_a_retry_is_a_line(capsys: pytest.CaptureFixture[str], level: str, count: int) -> None:
     """What is tried again is told with the reason to those who run a service, and not to those who wait for a book."""
     log.configure(level, "json")

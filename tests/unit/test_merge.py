@@ -202,7 +202,7 @@ def test_no_plan(scene: Scene) -> None:
         "merge.no_plan",
         "merge.no_plan",
         "merge.unknown_part",
-        "merge.checkpoint_emptied",
+        "merge.not_recorded",
         "merge.no_plan",
     ]
     assert scene.checkpoint.books() == []

@@ -148,7 +148,7 @@ def test_status_of_a_book_that_redis_does_not_know(
         finish(book, book.parent / "storage")
     assert produce(book, "--status") == (ExitCode.UNAVAILABLE if stored else ExitCode.NO_INPUT)
     said = complaint()
-    assert said.startswith("'Emma' is in storage" if stored else "'Emma' was not submitted")
+    assert said.startswith("'Emma' is finished, but" if stored else "'Emma' was not submitted")
 
 
 def test_storage_that_cannot_be_used(

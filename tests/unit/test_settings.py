@@ -69,7 +69,7 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("E2A_PATIENCE", "1e9"),
         ("E2A_GRACE", "-1"),
         ("E2A_SESSION_TIMEOUT", "0.5"),
-        ("E2A_SESSION_TIMEOUT", "4000"),
+        ("E2A_SESSION_TIMEOUT", "901"),
         ("E2A_SIMULATED_RTF", "-0.1"),
     ],
 )
