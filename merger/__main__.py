@@ -11,7 +11,6 @@ from faust import Worker
 from e2a import log, metrics, service
 from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
-from e2a.errors import ExitCode
 from e2a.settings import MergerSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
@@ -41,12 +40,7 @@ def run() -> NoReturn:
 
 
 def main() -> None:
-    try:
-        code = service.run("e2a-merge", run)
-    except SystemExit as end:  # Faust's worker ends so
-        code = end.code if isinstance(end.code, int) else ExitCode.OK
-    logging.shutdown()
-    os._exit(code)  # a thread that still waits for storage does not hold the process
+    sys.exit(service.run("e2a-merge", run))  # waits for the assembly in hand, which would leave its scratch behind
 
 
 if __name__ == "__main__":
