@@ -189,9 +189,7 @@ class JobConsumer:
 
     def _disown(self, work: _Work) -> None:
         """Leave a job on the topic: whatever follows it in its partition must not be committed either."""
-        partition = work.position.partition
-        self._epochs.pop(partition, None)
-        self._waiting = deque(job for job in self._waiting if job.position.partition != partition)
+        self._epochs.pop(work.position.partition, None)
         logger.info("bus.not_committed", source=str(work.position))
 
     def _commit(self) -> None:
