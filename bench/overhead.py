@@ -17,9 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from e2a.plan import Speech
-from producer import epub
-from producer.planner import make_plan
+from producer import ingest
 from synth_consumer.engines.simulated import CHARACTERS_PER_SECOND
 from tests import servers
 from tests.epubs import made_epub
@@ -28,9 +26,8 @@ from tests.stack import Stack, stack
 
 def work_seconds(book: Path, rtf: float) -> list[float]:
     """Return the seconds that the simulated engine sleeps on each part of a book."""
-    speech = Speech(engine="simulated", language="en")
-    plan = make_plan(epub.read(book), book_id="0" * 16, speech=speech, output_format="m4b")
-    return [sum(len(each.text) for each in part.sentences) / CHARACTERS_PER_SECOND * rtf for part in plan.parts]
+    plan = ingest.prepare(book, ingest.Options(engine="simulated")).plan
+    return [sum(len(each.say) for each in part.sentences) / CHARACTERS_PER_SECOND * rtf for part in plan.parts]
 
 
 def parts_by_worker(running: Stack) -> dict[str, int]:

@@ -7,13 +7,13 @@ object, and an edited book shares every part that did not change.
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 PART_FORMAT = 1
 """Version of the part's audio layout; raising it re-synthesises everything."""
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Version of the way text becomes a plan; raising it makes every book a new one."""
 
 
@@ -42,12 +42,65 @@ class Speech(Frozen):
     """Factor on the speaking rate; 2.0 speaks twice as fast."""
 
 
+class Metadata(Frozen):
+    """What an EPUB says of itself beside title, authors and language; empty where it says nothing."""
+
+    description: str = ""
+    publisher: str = ""
+    date: str = ""
+    """As the book has it; usually a year or an ISO 8601 date."""
+    isbn: str = ""
+    """Digits, and an X at the end of some."""
+    subjects: tuple[str, ...] = ()
+    series: str = ""
+    series_index: str = ""
+
+
+class Reading(Frozen):
+    """What of a book is read, and how its text becomes what is spoken."""
+
+    footnotes: Literal["skip", "inline", "end"] = "skip"
+    """Left out, read after the paragraph that refers to them, or at the end of its chapter."""
+    alt_text: bool = False
+    """Whether descriptions of images are read."""
+    matter: Literal["skip", "keep"] = "skip"
+    """Whether title pages, licences, indexes and the like are read."""
+    chapters: str = ""
+    """Numbers of the sections that are read, such as `3-7,9`; empty for all that are not matter."""
+    lexicon: str = ""
+    """Digest of the pronunciation file; empty without one."""
+
+
+class Source(Frozen):
+    """Where in the EPUB a sentence stands."""
+
+    document: int
+    """Index into `Plan.documents`."""
+    path: str
+    """Steps of an EPUB CFI from the root element to an element, such as `/4/2/6` (EPUB CFI 1.1, section 3.1.1)."""
+    start: int
+    """Where it starts in the text content of that element, in Unicode code points."""
+    end: int
+    """Where it ends; notes and page numbers that are not read may lie in between."""
+    attribute: str = ""
+    """Offsets count in this attribute of the element, not in its text content: `alt` for an image."""
+
+
 class Sentence(Frozen):
     """A sentence and the silence after it."""
 
     text: str
+    """As the book has it, white space collapsed."""
     pause_ms: int
     """Silence after the sentence, in milliseconds."""
+    spoken: str = ""
+    """What the engine is given, when that is not `text`."""
+    source: Source | None = None
+
+    @property
+    def say(self) -> str:
+        """What the engine is given."""
+        return self.spoken or self.text
 
 
 class Part(Frozen):
@@ -63,13 +116,40 @@ class Part(Frozen):
     """Expected length of its audio, in seconds."""
     sentences: tuple[Sentence, ...]
 
+    def for_engine(self) -> "Part":
+        """Return the part as a worker needs it: what is said, without what the book writes and where; same digest."""
+        said = tuple(Sentence(text=sentence.say, pause_ms=sentence.pause_ms) for sentence in self.sentences)
+        return self.model_copy(update={"sentences": said})
+
 
 class Chapter(Frozen):
     """What a reader calls a chapter: a title and the parts it is made of, in order."""
 
     index: int
     title: str
+    group: tuple[str, ...] = ()
+    """Titles of what it is part of, the outermost first, such as `Part One`."""
     parts: tuple[Part, ...]
+
+    @property
+    def full_title(self) -> str:
+        """Its title with those of what it is part of, such as `Part One: Chapter 3`."""
+        return ": ".join((*self.group, self.title))
+
+
+class Accounting(Frozen):
+    """Where every character of the book went: spoken, or skipped by a named rule. White space is not counted."""
+
+    characters: int
+    """In all documents of the reading order and beside it, and in image descriptions when they are read."""
+    spoken: int
+    skipped: dict[str, int] = {}
+    """Characters by rule."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether nothing was lost and nothing doubled."""
+        return self.characters == self.spoken + sum(self.skipped.values())
 
 
 class Plan(Frozen):
@@ -83,6 +163,14 @@ class Plan(Frozen):
     output_format: str
     cover: str = ""
     """File name of the cover beside the plan, such as `cover.jpg`; empty when the book has none."""
+    metadata: Metadata = Metadata()
+    reading: Reading = Reading()
+    accounting: Accounting | None = None
+    """None in plans of version 1."""
+    problems: tuple[str, ...] = ()
+    """What the reader had to read around, such as a document that is missing in the file."""
+    documents: tuple[str, ...] = ()
+    """Paths in the EPUB, in reading order; those that no sentence came from are among them."""
     chapters: tuple[Chapter, ...]
 
     @cached_property
@@ -117,13 +205,18 @@ class Sidecar(Frozen):
         return self.samples / self.sample_rate
 
 
+def letters(text: str) -> str:
+    """Return a text without white space: what an `Accounting` counts."""
+    return "".join(text.split())
+
+
 def part_digest(sentences: tuple[Sentence, ...], speech: Speech) -> str:
     """Return the content address of the audio that these sentences make, as 64 hexadecimal characters."""
     return _digest(
         {
             "format": PART_FORMAT,
             "speech": speech.model_dump(),
-            "sentences": [(sentence.text, sentence.pause_ms) for sentence in sentences],
+            "sentences": [(sentence.say, sentence.pause_ms) for sentence in sentences],
         }
     )
 
@@ -133,12 +226,13 @@ def part_seed(digest: str) -> int:
     return int(digest[:8], 16)
 
 
-def book_id(source: bytes, speech: Speech, output_format: str) -> str:
+def book_id(source: bytes, speech: Speech, reading: Reading, output_format: str) -> str:
     """Return the identity of a book: the hash of the EPUB's bytes and of its options, 16 hexadecimal characters."""
     options = {
         "plan": PLAN_VERSION,
         "source": hashlib.sha256(source).hexdigest(),
         "speech": speech.model_dump(),
+        "reading": reading.model_dump(),
         "output_format": output_format,
     }
     return _digest(options)[:16]

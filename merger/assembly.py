@@ -15,7 +15,7 @@ from typing import Any
 
 from e2a import log
 from e2a.errors import ExitCode, Retryable, UserError
-from e2a.plan import Part, Plan, Sidecar
+from e2a.plan import Part, Plan, Sidecar, letters
 from e2a.storage import ObjectStore, keys, read_sidecar
 from merger.tags import Mark, ffmetadata
 
@@ -55,9 +55,10 @@ def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
 
     Raises:
         CorruptPart: a part is missing or is not what its sidecar says.
-        AssemblyFailed: ffmpeg failed, or the scratch directory cannot be written.
+        AssemblyFailed: ffmpeg failed, the scratch directory cannot be written, or the plan lost some of the book.
         Retryable: storage cannot be reached.
     """
+    _check_text(plan)
     sidecars = [_sidecar(store, part) for part in plan.parts]
     try:
         return _assemble(plan, store, sidecars)
@@ -88,16 +89,26 @@ def chapter_marks(plan: Plan, sidecars: list[Sidecar]) -> list[Mark]:
     position = 0
     for chapter in plan.chapters:
         end = position + sum(sidecars[part.index].samples for part in chapter.parts)
-        marks.append(Mark(chapter.title, position, end))
+        marks.append(Mark(chapter.full_title, position, end))
         position = end
     return marks
 
 
 def _sidecar(store: ObjectStore, part: Part) -> Sidecar:
     sidecar = read_sidecar(store, part.digest)
-    if sidecar is None:
+    if sidecar is None or len(sidecar.sentences) != len(part.sentences):
         raise CorruptPart(part)
     return sidecar
+
+
+def _check_text(plan: Plan) -> None:
+    """Raise `AssemblyFailed` unless what the plan speaks is what its accounting of the book says."""
+    if plan.accounting is None:
+        return
+    sentences = (sentence for part in plan.parts for sentence in part.sentences)
+    spoken = sum(len(letters(sentence.text)) for sentence in sentences)
+    if not plan.accounting.adds_up or spoken != plan.accounting.spoken:
+        raise AssemblyFailed(f"the plan speaks {spoken} characters and does not add up: {plan.accounting}")
 
 
 def _audio(store: ObjectStore, parts: Iterable[Part], sidecars: Iterable[Sidecar]) -> Iterator[bytes]:

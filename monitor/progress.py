@@ -57,7 +57,7 @@ def book_row(book: BookRecord, parts: Iterable[PartRecord], now: float) -> BookR
     wall = (now if synthesising else book.last_update) - book.resumed_at
     made = numbers.seconds_done - book.resumed_seconds
     speed = made / wall if wall > 0 and made > 0 else None
-    left = sum(record.estimate for record in records if record.state == "pending")
+    left = numbers.seconds_pending
     return BookRow(
         book_id=book.book_id,
         title=book.title,

@@ -18,13 +18,14 @@ from e2a import __version__, log, service
 from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import RedisCheckpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
-from e2a.plan import Plan
+from e2a.plan import Plan, Reading
 from e2a.settings import ProducerSettings, SynthSettings, load
 from e2a.storage import ObjectStore, open_store, read_plan, read_report
 from e2a.topics import CHAPTERS, topics
-from producer import follow, ingest
+from producer import follow, ingest, preview
 
 console = Console()
+complaints = Console(stderr=True)
 app = typer.Typer(
     add_completion=False, rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -53,10 +54,31 @@ def produce(
         float,
         typer.Option(min=0.5, max=2.0, metavar="FACTOR", help="Speaking rate; 1.5 is half as fast again."),
     ] = 1.0,
+    chapters: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="What to read, such as 3-7,9; the numbers of --list-chapters.")
+    ] = "",
+    matter: Annotated[
+        Literal["skip", "keep"], typer.Option(help="Whether to read title pages, licences, indexes and the like.")
+    ] = "skip",
+    footnotes: Annotated[
+        Literal["skip", "inline", "end"],
+        typer.Option(help="Leave footnotes out, read them where they are referred to, or at the end of the chapter."),
+    ] = "skip",
+    alt_text: Annotated[bool, typer.Option("--alt-text", metavar=" ", help="Read the descriptions of images.")] = False,
+    lexicon: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Pronunciations: lines of *word = spoken form*.")
+    ] = None,
     output_dir: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the audiobook goes; by default beside the book.")
     ] = None,
     output_format: Annotated[Literal["m4b"], typer.Option(help="Format of the audiobook.")] = "m4b",
+    list_chapters: Annotated[
+        bool, typer.Option("--list-chapters", metavar=" ", help="Show what would be read and why, and do nothing else.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", metavar=" ", help="Show where every character would go, and do nothing else."),
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", metavar=" ", help="Return as soon as the book is submitted.")
     ] = False,
@@ -88,31 +110,49 @@ def produce(
         voice=voice,
         speed=speed,
         output_format=output_format,
+        reading=Reading(footnotes=footnotes, alt_text=alt_text, matter=matter, chapters=chapters.replace(" ", "")),
+        lexicon=lexicon,
     )
     if sequential_mode and (detach or status):
         raise UserError("--sequential works in this process alone: no --detach, no --status", ExitCode.USAGE)
+    if list_chapters:
+        console.print(preview.section_table(ingest.draft(book, options)))
+        return ExitCode.OK
     submission = ingest.prepare(book, options)
-    plan = submission.plan
+    if dry_run:
+        console.print(preview.summary(submission.plan))
+        return ExitCode.OK
     if status:
-        return _print_status(settings, plan)
+        return _print_status(settings, submission.plan)
     target = (output_dir.expanduser() if output_dir else book.parent) / f"{book.stem}.{output_format}"
-    if not detach:
+    return _make(settings, submission, None if detach else target, sequential_mode=sequential_mode)
+
+
+def _make(
+    settings: ProducerSettings, submission: ingest.Submission, target: Path | None, *, sequential_mode: bool
+) -> int:
+    """Submit a book unless it is finished; follow and deliver it when there is a target."""
+    plan = submission.plan
+    for problem in plan.problems:
+        complaints.print(f"note: {problem}", highlight=False, soft_wrap=True, markup=False)
+    if target:
         ingest.check_target(target)
     store = open_store(settings)
     _require(store.check)
     finished = read_report(store, plan.book_id) is not None
     if not finished:
         plan = ingest.store_book(submission, store)
+        detach = target is None
         reason = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
         if reason:
             raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
-    if detach:
-        said = "is finished: run the same command without --detach to fetch it"
-        if not finished:
-            said = "is submitted: run the same command without --detach to follow and fetch it"
-        console.print(f"{plan.title!r} {said}", highlight=False, soft_wrap=True, markup=False)
-    else:
+    if target:
         _deliver(plan, store, target)
+    else:
+        said = "is submitted: run the same command without --detach to follow and fetch it"
+        if finished:
+            said = "is finished: run the same command without --detach to fetch it"
+        console.print(f"{plan.title!r} {said}", highlight=False, soft_wrap=True, markup=False)
     return ExitCode.OK
 
 

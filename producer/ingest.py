@@ -12,11 +12,14 @@ from e2a import plan as planning
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookPlanned, ChapterJob
-from e2a.plan import Part, Plan, Speech
+from e2a.plan import Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
 from producer import epub
-from producer.planner import make_plan, place
+from producer.outline import Outline, outline
+from producer.planner import hour_of, make_plan, place
+from producer.speech import lexicon
+from producer.speech.lexicon import Lexicon
 
 
 class Options(planning.Frozen):
@@ -27,6 +30,18 @@ class Options(planning.Frozen):
     voice: str = ""
     speed: float = 1.0
     output_format: str = "m4b"
+    reading: Reading = Reading()
+    lexicon: Path | None = None
+
+
+class Draft(NamedTuple):
+    """A book that was read and cut into sections, but not planned."""
+
+    book: epub.Book
+    speech: Speech
+    reading: Reading
+    lexicon: Lexicon
+    outline: Outline
 
 
 class Submission(NamedTuple):
@@ -37,23 +52,39 @@ class Submission(NamedTuple):
     cover: epub.Cover | None
 
 
-def prepare(path: Path, options: Options) -> Submission:
-    """Read and plan an EPUB.
+def draft(path: Path, options: Options) -> Draft:
+    """Read an EPUB and cut it into sections.
 
     Raises:
-        UserError: the file is missing, unreadable, or holds no text, or its language is no language tag.
+        UserError: the file or the pronunciation file is missing or unreadable, the book holds no text, its language is
+            no language tag, or it has no section with a number that was asked for.
     """
     book = epub.read(path)
+    words = lexicon.read(options.lexicon) if options.lexicon else lexicon.EMPTY
     speech = Speech(
         engine=options.engine,
         language=_language(options.language, book.language),
         voice=options.voice,
         speed=options.speed,
     )
+    reading = options.reading.model_copy(update={"lexicon": words.digest})
+    return Draft(book, speech, reading, words, outline(book, reading, hour_of(speech)))
+
+
+def prepare(path: Path, options: Options) -> Submission:
+    """Read and plan an EPUB; raises what `draft` does, also when the text of the book does not add up."""
+    drafted = draft(path, options)
     source = path.read_bytes()
-    book_id = planning.book_id(source, speech, options.output_format)
-    plan = make_plan(book, book_id=book_id, speech=speech, output_format=options.output_format)
-    return Submission(plan, source, book.cover)
+    plan = make_plan(
+        drafted.book,
+        drafted.outline,
+        book_id=planning.book_id(source, drafted.speech, drafted.reading, options.output_format),
+        speech=drafted.speech,
+        output_format=options.output_format,
+        reading=drafted.reading,
+        lexicon=drafted.lexicon,
+    )
+    return Submission(plan, source, drafted.book.cover)
 
 
 def store_book(submission: Submission, store: ObjectStore) -> Plan:
@@ -82,7 +113,7 @@ def missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
 
 def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
     """Return one job a part."""
-    return [ChapterJob(book_id=plan.book_id, part=part, speech=plan.speech) for part in parts]
+    return [ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech) for part in parts]
 
 
 def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: int) -> None:

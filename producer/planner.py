@@ -1,40 +1,88 @@
-"""A book to its plan: chapters, parts, sentences with their pauses, and where each part goes. Pure functions."""
+"""An outline to a plan: sentences with their pauses and sources, parts, and where each part goes. Pure functions."""
 
 import heapq
-import textwrap
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+from e2a import traits
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Chapter, Part, Plan, Sentence, Speech, part_digest
-from producer import text
-from producer.epub import Book, Document
+from e2a.plan import Chapter, Part, Plan, Reading, Sentence, Source, Speech, part_digest
+from producer import accounting
+from producer.contents import Located, Section
+from producer.epub import Book
+from producer.extract import HEADINGS, Block, Skipped, locate
+from producer.outline import Outline, Passage, unread
+from producer.speech.lexicon import EMPTY, Lexicon
+from producer.speech.sentences import split
+from producer.speech.spoken import spoken
 
 SENTENCE_PAUSE_MS = 250
 PARAGRAPH_PAUSE_MS = 600
+HEADING_PAUSE_MS = 900
+SCENE_PAUSE_MS = 1200
 CHAPTER_PAUSE_MS = 1500
+LONGEST_PAUSE_MS = 60_000
 PART_CHARACTERS = 5000
 """Most characters in a part: about a minute of work for a GPU."""
-CHARACTERS_PER_SECOND = 15.0
-"""Of speech, for estimates."""
+SMALLEST_LIMIT = 20
+"""Characters; what is still too long for an engine when cut so small is said as it is."""
+HOUR = 3600.0
+"""Seconds; the longest chapter that the table of contents may ask for when it could be cut further."""
+_CELLS = ("td", "th", "dt")
+_PAUSE = re.compile(r"\[pause:(\d{1,4}(?:\.\d{1,3})?)\]", re.IGNORECASE)
 
 Paragraph = list[Sentence]
 
 
-def make_plan(book: Book, *, book_id: str, speech: Speech, output_format: str) -> Plan:
-    """Plan a book: one chapter a document of the spine that has text.
+def hour_of(speech: Speech) -> float:
+    """Return how many characters an hour of speech takes."""
+    return HOUR * traits.rate(speech.engine, speech.language) * speech.speed
+
+
+class Spoken(NamedTuple):
+    """How text becomes what an engine is given."""
+
+    speech: Speech
+    lexicon: Lexicon
+    limits: traits.Traits
+
+
+class Said(NamedTuple):
+    """A section as it is spoken, and what of it is not."""
+
+    paragraphs: list[Paragraph]
+    passages: list[Passage]
+
+
+def make_plan(
+    book: Book,
+    outlined: Outline,
+    *,
+    book_id: str,
+    speech: Speech,
+    output_format: str,
+    reading: Reading,
+    lexicon: Lexicon = EMPTY,
+) -> Plan:
+    """Plan a book that was outlined.
 
     Raises:
-        UserError: nothing in the book can be spoken (exit code BAD_INPUT).
+        UserError: nothing in the book can be spoken, or its text does not add up (exit code BAD_INPUT).
     """
+    how = Spoken(speech, lexicon, traits.of(speech.engine))
     chapters: list[Chapter] = []
+    passages = list(outlined.passages)
     first = 0
-    for document in book.documents:
-        chapter = _chapter(document, len(chapters), first, speech)
-        if chapter is not None:
-            chapters.append(chapter)
-            first += len(chapter.parts)
+    for section in outlined.read():
+        said = say(section, how)
+        passages += said.passages
+        if said.paragraphs:
+            chapters.append(_chapter(section, said.paragraphs, len(chapters), first, speech))
+            first += len(chapters[-1].parts)
     if not chapters:
         raise UserError(f"{book.title!r} holds no text to speak; is it a picture book?", ExitCode.BAD_INPUT)
+    sentences = (sentence for chapter in chapters for part in chapter.parts for sentence in part.sentences)
     return Plan(
         book_id=book_id,
         title=book.title,
@@ -42,8 +90,31 @@ def make_plan(book: Book, *, book_id: str, speech: Speech, output_format: str) -
         speech=speech,
         output_format=output_format,
         cover=book.cover.name if book.cover else "",
+        metadata=book.metadata,
+        reading=reading,
+        accounting=accounting.account(book.documents, sentences, passages),
+        problems=book.problems,
+        documents=tuple(document.href for document in book.documents),
         chapters=tuple(chapters),
     )
+
+
+def say(section: Section, how: Spoken) -> Said:
+    """Return what is spoken of a section."""
+    said = Said([], [])
+    for located in section.blocks:
+        block = located.block
+        if said.paragraphs and (block.after_rule or block.name in HEADINGS):
+            _lengthen(said.paragraphs, SCENE_PAUSE_MS if block.after_rule else HEADING_PAUSE_MS)
+        if is_speakable(block.text):
+            _say_block(located, how, said)
+        else:
+            said.passages.extend(unread("symbols", located))
+            if said.paragraphs and block.name not in _CELLS:
+                _lengthen(said.paragraphs, SCENE_PAUSE_MS)
+    if said.paragraphs:
+        _lengthen(said.paragraphs, CHAPTER_PAUSE_MS)
+    return said
 
 
 def place(parts: Iterable[Part], partitions: int, *, first: int = 0) -> list[int]:
@@ -87,40 +158,106 @@ def _pieces(paragraphs: Iterable[Paragraph], limit: int) -> Iterable[Paragraph]:
 
 
 def _length(sentences: Iterable[Sentence]) -> int:
-    return sum(len(sentence.text) for sentence in sentences)
+    return sum(len(sentence.say) for sentence in sentences)
 
 
-def _chapter(document: Document, index: int, first_part: int, speech: Speech) -> Chapter | None:
-    content = text.extract(document.content)
-    paragraphs = [paragraph for source in content.paragraphs if (paragraph := _paragraph(source, speech.language))]
-    if not paragraphs:
-        return None
-    paragraphs[-1][-1] = paragraphs[-1][-1].model_copy(update={"pause_ms": CHAPTER_PAUSE_MS})
+def _chapter(section: Section, paragraphs: Sequence[Paragraph], index: int, first_part: int, speech: Speech) -> Chapter:
     runs = split_parts(paragraphs, PART_CHARACTERS)
     return Chapter(
         index=index,
-        title=document.title or content.heading or f"Chapter {index + 1}",
+        title=section.title,
+        group=section.group,
         parts=tuple(_part(run, first_part + number, index, speech) for number, run in enumerate(runs)),
     )
 
 
-def _paragraph(source: str, language: str) -> Paragraph:
-    spoken = [
-        piece
-        for sentence in text.sentences(source, language)
-        for piece in textwrap.wrap(sentence, PART_CHARACTERS, break_on_hyphens=False)
-        if text.is_speakable(piece)
-    ]
-    pauses = [SENTENCE_PAUSE_MS] * (len(spoken) - 1) + [PARAGRAPH_PAUSE_MS]
-    return [Sentence(text=sentence, pause_ms=pause) for sentence, pause in zip(spoken, pauses, strict=False)]
+def _say_block(located: Located, how: Spoken, said: Said) -> None:
+    """Add the paragraph that a block is; a mark in it sets the pause before it."""
+    block = located.block
+    pieces = list(_cut(block, how))
+    paragraph: Paragraph = []
+    for piece, (start, end) in zip(pieces, locate(block, [piece[:2] for piece in pieces]), strict=True):
+        text = block.text[piece.start : piece.end]
+        if piece.rule:
+            skipped = Skipped(piece.rule, block.origin + start, block.origin + end, text)
+            said.passages.append(Passage(located.document, skipped))
+        else:
+            source = Source(document=located.document, path=block.path, start=start, end=end, attribute=block.attribute)
+            other = piece.say if piece.say != text else ""
+            paragraph.append(Sentence(text=text, pause_ms=SENTENCE_PAUSE_MS, spoken=other, source=source))
+        if piece.pause_ms and paragraph:
+            paragraph[-1] = paragraph[-1].model_copy(update={"pause_ms": piece.pause_ms})
+        elif piece.pause_ms and said.paragraphs:
+            _lengthen(said.paragraphs, piece.pause_ms)
+    if paragraph:
+        said.paragraphs.append(paragraph)
+        _lengthen(said.paragraphs, _pause_after(block.name))
+
+
+class _Piece(NamedTuple):
+    """A sentence of a block, or what is not spoken of it, with the rule that says why."""
+
+    start: int
+    end: int
+    say: str
+    rule: str = ""
+    pause_ms: int = 0
+
+
+def _cut(block: Block, how: Spoken) -> Iterator[_Piece]:
+    text = block.text
+    if block.attribute:
+        yield from _sentences(text, 0, len(text), how, heading=False)
+        return
+    position = 0
+    for mark in _PAUSE.finditer(text):
+        yield from _sentences(text, position, mark.start(), how, heading=block.name in HEADINGS)
+        pause_ms = min(round(float(mark[1]) * 1000), LONGEST_PAUSE_MS)
+        yield _Piece(mark.start(), mark.end(), "", "pause mark", pause_ms)
+        position = mark.end()
+    yield from _sentences(text, position, len(text), how, heading=block.name in HEADINGS)
+
+
+def _sentences(text: str, start: int, end: int, how: Spoken, *, heading: bool, limit: int = 0) -> Iterator[_Piece]:
+    """Cut a stretch of a block into sentences that the engine can say, also when they are longer than their text."""
+    most, shortest, spells = how.limits
+    limit = limit or most
+    for sentence in split(text[start:end].strip(), how.speech.language, limit=limit, shortest=shortest):
+        first = text.index(sentence, start)
+        start = first + len(sentence)
+        say = spoken(sentence, how.speech.language, spells=spells, lexicon=how.lexicon, heading=heading)
+        if len(say) > most and limit > SMALLEST_LIMIT:
+            smaller = max(SMALLEST_LIMIT, limit * most // len(say))
+            yield from _sentences(text, first, start, how, heading=heading, limit=min(smaller, limit - 1))
+            continue
+        rule = "symbols" if not is_speakable(sentence) else "" if is_speakable(say) else "lexicon"
+        yield _Piece(first, start, say, rule)
+
+
+def _pause_after(name: str) -> int:
+    if name in HEADINGS:
+        return HEADING_PAUSE_MS
+    return SENTENCE_PAUSE_MS if name in _CELLS else PARAGRAPH_PAUSE_MS
+
+
+def is_speakable(text: str) -> bool:
+    """Say whether there is a letter or a digit in it."""
+    return any(map(str.isalnum, text))
+
+
+def _lengthen(paragraphs: list[Paragraph], pause_ms: int) -> None:
+    """Make the last pause at least so long."""
+    last = paragraphs[-1][-1]
+    paragraphs[-1][-1] = last.model_copy(update={"pause_ms": max(last.pause_ms, pause_ms)})
 
 
 def _part(sentences: tuple[Sentence, ...], index: int, chapter: int, speech: Speech) -> Part:
     pauses = sum(sentence.pause_ms for sentence in sentences) / 1000
+    rate = traits.rate(speech.engine, speech.language) * speech.speed
     return Part(
         index=index,
         chapter=chapter,
         digest=part_digest(sentences, speech),
-        estimate=round(_length(sentences) / CHARACTERS_PER_SECOND / speech.speed + pauses, 3),
+        estimate=round(_length(sentences) / rate + pauses, 3),
         sentences=sentences,
     )

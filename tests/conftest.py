@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from tests import servers
+from tests.epubs import CORPUS
 
 hypothesis.settings.register_profile("e2a", deadline=None)
 hypothesis.settings.load_profile("e2a")
@@ -42,7 +43,6 @@ def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def epubs() -> Path:
     """Return the folder of real EPUBs beside the repository."""
-    folder = servers.ROOT.parent / "shared/epubs"
-    if not folder.is_dir():
-        (pytest.fail if servers.CI else pytest.skip)(f"no EPUBs at {folder}")
-    return folder
+    if not CORPUS.is_dir():
+        (pytest.fail if servers.CI else pytest.skip)(f"no EPUBs at {CORPUS}")
+    return CORPUS

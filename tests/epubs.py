@@ -1,8 +1,10 @@
-"""EPUBs of any size, made on the spot, always the same bytes for the same arguments."""
+"""EPUBs: the real ones beside the repository, and made ones of any size, the same bytes for the same arguments."""
 
 import zipfile
 from pathlib import Path
 
+CORPUS = Path(__file__).parents[2] / "shared/epubs"
+"""Real and odd books; `index.tsv` says what each is. It may be absent."""
 _CONTAINER = """<?xml version="1.0"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""

@@ -78,7 +78,10 @@ class WorkerRecord(Frozen):
 
 
 class Progress(Frozen):
-    """A book in numbers. Seconds are audio seconds: real ones for parts that are done, estimates for the rest."""
+    """A book in numbers. Seconds are audio seconds: real ones for parts that are done, estimates for the rest.
+
+    Estimates are corrected by how long the parts that are done became.
+    """
 
     parts: int
     done: int
@@ -87,6 +90,7 @@ class Progress(Frozen):
     chapters_done: int
     chapters_failed: int
     seconds_done: float
+    seconds_pending: float
     seconds_total: float
 
     @property
@@ -102,7 +106,7 @@ def new_book(plan: Plan, now: float) -> BookRecord:
         title=plan.title,
         authors=plan.authors,
         engine=plan.speech.engine,
-        chapter_titles=tuple(chapter.title for chapter in plan.chapters),
+        chapter_titles=tuple(chapter.full_title for chapter in plan.chapters),
         start_time=now,
         resumed_at=now,
         last_update=now,
@@ -113,15 +117,22 @@ def progress(parts: Iterable[PartRecord]) -> Progress:
     """Add up the parts of a book."""
     records = list(parts)
     chapters = _by_chapter(records)
+    done = [record for record in records if record.state == "done"]
+    seconds_done = sum(record.audio_seconds for record in done)
+    estimated = sum(record.estimate for record in done)
+    correction = seconds_done / estimated if estimated else 1.0
+    pending = correction * sum(record.estimate for record in records if record.state == "pending")
+    failed = correction * sum(record.estimate for record in records if record.state == "failed")
     return Progress(
         parts=len(records),
-        done=sum(record.state == "done" for record in records),
+        done=len(done),
         failed=sum(record.state == "failed" for record in records),
         chapters=len(chapters),
         chapters_done=sum(_all_done(members) for members in chapters.values()),
         chapters_failed=sum(_any_failed(members) for members in chapters.values()),
-        seconds_done=sum(record.audio_seconds for record in records if record.state == "done"),
-        seconds_total=sum(record.audio_seconds if record.state == "done" else record.estimate for record in records),
+        seconds_done=seconds_done,
+        seconds_pending=pending,
+        seconds_total=seconds_done + pending + failed,
     )
 
 

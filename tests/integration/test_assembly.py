@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Chapter, Plan
+from e2a.plan import Accounting, Chapter, Plan, letters
 from e2a.settings import SynthSettings
 from e2a.storage import keys
 from e2a.testing import MemoryStore
@@ -126,13 +126,45 @@ def test_the_same_parts_make_the_same_bytes(plan: Plan, store: MemoryStore) -> N
     assert store.get(key) == once
 
 
-@pytest.mark.parametrize("damage", ["missing sidecar", "missing audio", "cut off", "one bit"])
+def accounting_of(plan: Plan) -> Accounting:
+    """Return an accounting that is true of a plan, with ten characters that are not read."""
+    spoken = sum(len(letters(sentence.text)) for part in plan.parts for sentence in part.sentences)
+    return Accounting(characters=spoken + 10, spoken=spoken, skipped={"footnote": 10})
+
+
+def test_a_book_that_adds_up(plan: Plan, store: MemoryStore) -> None:
+    """A plan that speaks what its accounting of the book says is assembled."""
+    key, _seconds, _size = assemble(plan.model_copy(update={"accounting": accounting_of(plan)}), store)
+    assert store.size(key)
+
+
+@pytest.mark.parametrize("change", [{"characters": 999}, {"spoken": 1}, {"skipped": {}}])
+def test_a_book_that_does_not_add_up(plan: Plan, store: MemoryStore, change: dict[str, object]) -> None:
+    """A plan that lost some of the book on its way is never assembled."""
+    accounting = accounting_of(plan).model_copy(update=change)
+    with pytest.raises(AssemblyFailed, match="does not add up"):
+        assemble(plan.model_copy(update={"accounting": accounting}), store)
+
+
+def test_a_plan_that_lost_a_sentence(plan: Plan, store: MemoryStore) -> None:
+    """An accounting that adds up by itself is compared with what the plan speaks."""
+    accounting = accounting_of(plan)
+    shorter = accounting.model_copy(update={"spoken": accounting.spoken - 1, "characters": accounting.characters - 1})
+    assert shorter.adds_up
+    with pytest.raises(AssemblyFailed, match="does not add up"):
+        assemble(plan.model_copy(update={"accounting": shorter}), store)
+
+
+@pytest.mark.parametrize("damage", ["missing sidecar", "missing sentence", "missing audio", "cut off", "one bit"])
 def test_a_damaged_part_is_named(plan: Plan, store: MemoryStore, damage: str) -> None:
     """A part that is not what its sidecar says stops the assembly, and no book is stored."""
     victim = plan.parts[1]
     audio = keys.part_audio(victim.digest)
     if damage == "missing sidecar":
         store.delete(keys.part_sidecar(victim.digest))
+    elif damage == "missing sentence":
+        sidecar = json.loads(store.get(keys.part_sidecar(victim.digest)))
+        store.put(keys.part_sidecar(victim.digest), json.dumps(sidecar | {"sentences": []}).encode())
     elif damage == "missing audio":
         store.delete(audio)
     elif damage == "cut off":

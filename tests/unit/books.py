@@ -3,11 +3,13 @@
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from e2a.plan import Plan, Speech
+from e2a.plan import Metadata, Plan, Reading, Speech
 from producer.epub import Book, Document
-from producer.planner import make_plan
+from producer.outline import outline
+from producer.planner import hour_of, make_plan
+from producer.speech.lexicon import EMPTY, Lexicon
 
 XHTML = "application/xhtml+xml"
 NCX = "application/x-dtbncx+xml"
@@ -19,7 +21,7 @@ _CONTAINER = """<?xml version="1.0"?>
 _PACKAGE = """<?xml version="1.0" encoding="utf-8"?>
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="uid">
 <metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="uid">made</dc:identifier>
-{metadata}</metadata><manifest>{manifest}</manifest><spine{toc}>{spine}</spine></package>"""
+{metadata}</metadata><manifest>{manifest}</manifest><spine{toc}>{spine}</spine>{guide}</package>"""
 
 
 class Item(NamedTuple):
@@ -67,6 +69,8 @@ def epub_file(
     spine: Sequence[str] | None = None,
     unlinear: Collection[str] = (),
     metadata: str = METADATA,
+    guide: str = "",
+    files: Mapping[str, str | bytes] | None = None,
 ) -> Path:
     """Write an EPUB and return its path.
 
@@ -76,6 +80,8 @@ def epub_file(
         spine: names of its documents in reading order; by default as in the manifest.
         unlinear: those of them that are not part of the linear reading order.
         metadata: elements of the package's metadata.
+        guide: the element `guide` of an EPUB 2.
+        files: of the zip, by their names in it, that are added or put in the place of others.
     """
     documents = [item.name for item in items if item.media_type == XHTML and not item.properties]
     manifest = (
@@ -92,9 +98,11 @@ def epub_file(
         manifest="".join(manifest),
         spine="".join(itemrefs),
         toc="".join(f' toc="{item.name}"' for item in items if item.media_type == NCX),
+        guide=guide,
     )
-    files = {"META-INF/container.xml": _CONTAINER, "OEBPS/book.opf": package}
-    return zip_file(path, files | {f"OEBPS/{item.name}": item.content for item in items})
+    parts: dict[str, str | bytes] = {"META-INF/container.xml": _CONTAINER, "OEBPS/book.opf": package}
+    parts |= {f"OEBPS/{item.name}": item.content for item in items}
+    return zip_file(path, parts | dict(files or {}))
 
 
 def small_epub(path: Path, *bodies: str) -> Path:
@@ -103,9 +111,27 @@ def small_epub(path: Path, *bodies: str) -> Path:
     return epub_file(path, [Item(f"c{number}.xhtml", page(body)) for number, body in enumerate(bodies, 1)])
 
 
+def small_book(*bodies: str, **changes: Any) -> Book:
+    """Return a book with a document a body, and no table of contents unless changes say otherwise."""
+    documents = tuple(Document(f"c{number}.xhtml", page(body).encode()) for number, body in enumerate(bodies))
+    return Book("Emma", ("Jane Austen",), "en", Metadata(), None, documents)._replace(**changes)
+
+
+def plan_of(book: Book, reading: Reading = Reading(), lexicon: Lexicon = EMPTY, **options: str) -> Plan:  # noqa: B008
+    """Return the plan of a book, for the simulated engine in English unless options say otherwise."""
+    speech = Speech(**({"engine": "simulated", "language": "en"} | options))
+    outlined = outline(book, reading, hour_of(speech))
+    return make_plan(
+        book,
+        outlined,
+        book_id="b0123456789abcde",
+        speech=speech,
+        output_format="m4b",
+        reading=reading,
+        lexicon=lexicon,
+    )
+
+
 def small_plan(*bodies: str, **options: str) -> Plan:
     """Return the plan of a book with a document a body, for the simulated engine unless options say otherwise."""
-    documents = tuple(Document(f"c{number}.xhtml", "", page(body).encode()) for number, body in enumerate(bodies))
-    book = Book("Emma", ("Jane Austen",), "en", None, documents)
-    speech = Speech(**({"engine": "simulated", "language": "en"} | options))
-    return make_plan(book, book_id="b0123456789abcde", speech=speech, output_format="m4b")
+    return plan_of(small_book(*bodies), **options)

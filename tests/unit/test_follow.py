@@ -15,7 +15,7 @@ from e2a.testing import MemoryCheckpoint, MemoryStore
 from producer import follow
 from tests.unit.builders import BOOK, a_book_record, a_part_record, a_worker_record
 
-HALF = progress([a_part_record("done", audio_seconds=100.0), a_part_record(chapter=1, estimate=100.0)])
+HALF = progress([a_part_record("done", estimate=100.0, audio_seconds=100.0), a_part_record(chapter=1, estimate=100.0)])
 WHOLE = progress([a_part_record("done", audio_seconds=100.0)])
 NOTHING = progress(())
 

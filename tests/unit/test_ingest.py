@@ -157,7 +157,9 @@ def test_publish(plan: Plan, store: Store) -> None:
     ingest.publish(plan, store, broker, partitions=1)
     assert broker.order == [EVENTS, CHAPTERS]
     assert broker.messages(EVENTS) == [BookPlanned(book_id=plan.book_id)]
-    assert broker.jobs == [ChapterJob(book_id=plan.book_id, part=part, speech=plan.speech) for part in plan.parts]
+    assert broker.jobs == [
+        ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech) for part in plan.parts
+    ]
 
 
 def test_publish_over_partitions(plan: Plan, store: Store) -> None:

@@ -27,7 +27,7 @@ BOOK = BookRecord(
     last_update=990.0,
 )
 PARTS = {
-    0: PartRecord(chapter=0, estimate=90.0, state="done", audio_seconds=100.0),
+    0: PartRecord(chapter=0, estimate=100.0, state="done", audio_seconds=100.0),
     1: PartRecord(chapter=1, estimate=300.0),
 }
 WORKER = WorkerRecord(

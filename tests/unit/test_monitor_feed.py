@@ -20,7 +20,7 @@ BOOK = BookRecord(
     resumed_at=0.0,
     last_update=50.0,
 )
-DONE = PartRecord(chapter=0, estimate=9.0, state="done", audio_seconds=100.0)
+DONE = PartRecord(chapter=0, estimate=100.0, state="done", audio_seconds=100.0)
 WORKER = WorkerRecord(worker="gpu-0", engine="espeak", started=0.0, last_seen=95.0, book_id="b")
 
 

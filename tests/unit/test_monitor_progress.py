@@ -16,7 +16,7 @@ BOOK = BookRecord(
     last_update=1040.0,
 )
 PARTS = (
-    PartRecord(chapter=0, estimate=90.0, state="done", audio_seconds=100.0),
+    PartRecord(chapter=0, estimate=100.0, state="done", audio_seconds=100.0),
     PartRecord(chapter=1, estimate=200.0),
     PartRecord(chapter=1, estimate=100.0, state="failed", reason="no voice"),
 )

@@ -3,11 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from e2a.plan import Part, Plan, Sentence, Sidecar, Speech, book_id, part_digest, part_seed
+from e2a.plan import Part, Plan, Reading, Sentence, Sidecar, Source, Speech, book_id, part_digest, part_seed
 from tests.unit.builders import a_part, a_plan, a_sidecar, a_speech
 
 SENTENCES = (Sentence(text="Où suis-je ?", pause_ms=250), Sentence(text="Ici.", pause_ms=1500))
 SPEECH = Speech(engine="espeak", language="fr", voice="fr+f2", speed=1.5)
+READINGS = {"footnotes": "end", "alt_text": True, "matter": "keep", "chapters": "1", "lexicon": "0" * 16}
 OTHER = {"engine": "simulated", "language": "fr-CA", "voice": "", "speed": 1.25}
 
 
@@ -18,7 +19,7 @@ def test_part_digest_never_changes() -> None:
 
 def test_book_id_never_changes() -> None:
     """The identity of known bytes is pinned: changing it makes every book a new one."""
-    assert book_id(b"epub", SPEECH, "m4b") == "86df0b4eadbb42c9"
+    assert book_id(b"epub", SPEECH, Reading(), "m4b") == "924b0c9cb825fa00"
 
 
 def test_other_values_cover_speech() -> None:
@@ -31,7 +32,36 @@ def test_every_option_changes_the_sound(field: str) -> None:
     """Each option of the speech is part of the address of a part and of the identity of a book."""
     speech = SPEECH.model_copy(update={field: OTHER[field]})
     assert part_digest(SENTENCES, speech) != part_digest(SENTENCES, SPEECH)
-    assert book_id(b"epub", speech, "m4b") != book_id(b"epub", SPEECH, "m4b")
+    assert book_id(b"epub", speech, Reading(), "m4b") != book_id(b"epub", SPEECH, Reading(), "m4b")
+
+
+def test_other_values_cover_reading() -> None:
+    """Every field of Reading has another value here, so the test below covers all of them."""
+    assert set(READINGS) == set(Reading.model_fields)
+
+
+@pytest.mark.parametrize("field", READINGS)
+def test_every_way_of_reading_is_another_book(field: str) -> None:
+    """Each option of the reading is part of the identity of a book; parts that sound the same are shared."""
+    reading = Reading.model_validate({field: READINGS[field]})
+    assert book_id(b"epub", SPEECH, reading, "m4b") != book_id(b"epub", SPEECH, Reading(), "m4b")
+
+
+def test_digest_is_of_what_is_said() -> None:
+    """What an engine is given counts, not how the book writes it, nor where it stands."""
+    source = Source(document=1, path="/4/2", start=0, end=3)
+    written = (Sentence(text="XIV", spoken="quatorze", pause_ms=250, source=source),)
+    assert written[0].say == "quatorze"
+    assert part_digest(written, SPEECH) == part_digest((Sentence(text="quatorze", pause_ms=250),), SPEECH)
+    assert part_digest(written, SPEECH) != part_digest((Sentence(text="XIV", pause_ms=250),), SPEECH)
+
+
+def test_part_for_an_engine() -> None:
+    """A worker is given what is said, and makes what has the same address."""
+    source = Source(document=1, path="/4/2", start=0, end=3)
+    part = a_part(sentences=(Sentence(text="XIV", spoken="quatorze", pause_ms=250, source=source),))
+    assert part.for_engine() == part.model_copy(update={"sentences": (Sentence(text="quatorze", pause_ms=250),)})
+    assert part_digest(part.for_engine().sentences, SPEECH) == part_digest(part.sentences, SPEECH)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +87,8 @@ def test_speed_as_a_whole_number() -> None:
 
 def test_book_id_depends_on_source_and_format() -> None:
     """Other bytes or another output format are another book; the id is short enough for a key."""
-    ids = {book_id(b"epub", SPEECH, "m4b"), book_id(b"epub2", SPEECH, "m4b"), book_id(b"epub", SPEECH, "mp3")}
+    ids = {book_id(*each) for each in ((b"epub", SPEECH, Reading(), "m4b"), (b"epub2", SPEECH, Reading(), "m4b"))}
+    ids.add(book_id(b"epub", SPEECH, Reading(), "mp3"))
     assert len(ids) == 3
     assert {len(name) for name in ids} == {16}
 

@@ -1,38 +1,44 @@
-"""A book to its plan: what is spoken, in which parts, and where each part goes."""
+"""An outline to a plan: what is spoken with which pauses, in which parts, and where each part goes."""
 
 from collections import defaultdict
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from e2a import traits
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Part, Plan, Sentence, Speech, part_digest
-from producer.epub import Book, Cover, Document
-from producer.planner import PART_CHARACTERS, Paragraph, make_plan, place, split_parts
-from tests.unit.books import page, small_plan
-from tests.unit.builders import BOOK
+from e2a.plan import Metadata, Part, Plan, Reading, Sentence, Source, Speech, part_digest
+from producer.epub import Cover, Entry
+from producer.planner import PART_CHARACTERS, Paragraph, is_speakable, place, split_parts
+from producer.speech import lexicon
+from tests.unit.books import plan_of, small_book, small_plan
 
 SPEECH = Speech(engine="simulated", language="en")
+LONG = "The lamp on the quiet road was lit"
 
 
-def plan_of(*documents: Document, cover: Cover | None = None) -> Plan:
-    """Return the plan of a book with these documents."""
-    book = Book("Emma", ("Jane Austen",), "en", cover, documents)
-    return make_plan(book, book_id=BOOK, speech=SPEECH, output_format="m4b")
+def sentences(plan: Plan) -> list[Sentence]:
+    return [sentence for part in plan.parts for sentence in part.sentences]
 
 
-def document(body: str, title: str = "") -> Document:
-    return Document("c.xhtml", title, page(body).encode())
+def pauses(*bodies: str) -> list[tuple[str, int]]:
+    return [(sentence.text, sentence.pause_ms) for sentence in sentences(small_plan(*bodies))]
 
 
 def test_book_becomes_plan() -> None:
     """What the book says of itself, and what was asked for, is in the plan."""
-    plan = plan_of(document("<p>It is.</p>"), cover=Cover("cover.jpg", b"jpeg"))
-    assert (plan.book_id, plan.title, plan.authors, plan.cover) == (BOOK, "Emma", ("Jane Austen",), "cover.jpg")
-    assert (plan.speech, plan.output_format) == (SPEECH, "m4b")
-    assert plan_of(document("<p>It is.</p>")).cover == ""
+    metadata = Metadata(
+        publisher="Egerton", isbn="9780000000000", subjects=("Novel",), series="Novels", series_index="4"
+    )
+    book = small_book("<p>It is.</p>", metadata=metadata, cover=Cover("cover.jpg", b"jpeg"), problems=("lost",))
+    plan = plan_of(book, Reading(footnotes="end"))
+    assert (plan.title, plan.authors, plan.cover, plan.problems) == ("Emma", ("Jane Austen",), "cover.jpg", ("lost",))
+    assert (plan.speech, plan.output_format, plan.metadata) == (SPEECH, "m4b", metadata)
+    assert (plan.reading, plan.documents) == (Reading(footnotes="end"), ("c0.xhtml",))
+    assert small_plan("<p>It is.</p>").cover == ""
 
 
 def test_documents_without_text_are_no_chapters() -> None:
@@ -42,25 +48,131 @@ def test_documents_without_text_are_no_chapters() -> None:
     assert [part.sentences[0].text for part in plan.parts] == ["One.", "Two."]
 
 
-def test_chapter_titles() -> None:
-    """A chapter is called as in the contents table, else as its heading, else by its number."""
-    plan = plan_of(
-        document("<h1>Heading</h1>", title="Contents"), document("<h2>Heading</h2>"), document(""), document("<p>x</p>")
-    )
-    assert [chapter.title for chapter in plan.chapters] == ["Contents", "Heading", "Chapter 3"]
+def test_titles_and_groups() -> None:
+    """A chapter has the title of the contents table, and the part of the book that it belongs to before it."""
+    contents = (Entry("Part One", "", "", (Entry("I", "c0.xhtml", ""), Entry("II", "c1.xhtml", ""))),)
+    plan = plan_of(small_book("<p>One.</p>", "<p>Two.</p>", contents=contents))
+    assert [chapter.full_title for chapter in plan.chapters] == ["Part One: I", "Part One: II"]
 
 
 def test_pauses() -> None:
-    """The silence after a sentence is short, after a paragraph longer, after the chapter longest."""
-    plan = small_plan("<h1>One</h1><p>It is. So be it.</p><p>It was.</p>", "<p>Two.</p>")
-    pauses = [(sentence.text, sentence.pause_ms) for part in plan.parts for sentence in part.sentences]
-    assert pauses == [("One", 600), ("It is.", 250), ("So be it.", 600), ("It was.", 1500), ("Two.", 1500)]
+    """Silence is short after a sentence, longer after a paragraph and around a heading, longest after a chapter."""
+    found = pauses(f"<h1>One</h1><p>{LONG}. {LONG} again.</p><p>It was.</p><h2>Two</h2><p>So.</p>", "<p>Three.</p>")
+    assert found == [
+        ("One", 900),
+        (f"{LONG}.", 250),
+        (f"{LONG} again.", 600),
+        ("It was.", 900),
+        ("Two", 900),
+        ("So.", 1500),
+        ("Three.", 1500),
+    ]
 
 
-def test_ornament_at_the_end_of_a_paragraph() -> None:
-    """What cannot be spoken takes no pause with it: the last sentence that is spoken ends its paragraph."""
-    plan = small_plan("<p>One. * * *</p><p>Two. —</p>")
-    assert [sentence.pause_ms for sentence in plan.parts[0].sentences] == [600, 1500]
+@pytest.mark.parametrize("between", ["<p>* * *</p>", "<hr/>", "<div>⁂</div>", "<p>***</p><hr/>"])
+def test_scene_break(between: str) -> None:
+    """An ornament or a rule between paragraphs is a longer pause, and is not spoken."""
+    assert pauses(f"<p>One.</p>{between}<p>Two.</p>") == [("One.", 1200), ("Two.", 1500)]
+
+
+def test_cells_of_a_table() -> None:
+    """Cells follow each other as sentences do; an empty one is no break."""
+    found = pauses("<table><tr><td>One</td><td>—</td><td>two</td></tr></table><p>Three.</p>")
+    assert found == [("One", 250), ("two", 250), ("Three.", 1500)]
+
+
+def test_ornament_inside_a_paragraph() -> None:
+    """What cannot be spoken stays with the sentence beside it, and takes no pause."""
+    assert pauses("<p>One. * * *</p><p>Two. —</p>") == [("One. * * *", 600), ("Two. —", 1500)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (f"<p>{LONG}.[pause:1.5] {LONG}.</p>", [(f"{LONG}.", 1500), (f"{LONG}.", 1500)]),
+        (f"<p>{LONG}, [pause:0.1] {LONG}.</p>", [(f"{LONG},", 100), (f"{LONG}.", 1500)]),
+        ("<p>One. [pause:3]</p><p>Two.</p>", [("One.", 3000), ("Two.", 1500)]),
+        ("<p>One.</p><p>[PAUSE:2.25]</p><p>Two.</p>", [("One.", 2250), ("Two.", 1500)]),
+        ("<p>One.</p><p>[pause:2] Two.</p>", [("One.", 2000), ("Two.", 1500)]),
+        ("<p>[pause:2]One.</p>", [("One.", 1500)]),
+        ("<p>One. [pause:9999]</p><p>Two.</p>", [("One.", 60_000), ("Two.", 1500)]),
+        ("<p>One [pause:] two.</p>", [("One [pause:] two.", 1500)]),
+    ],
+    ids=["sentence", "shorter", "end", "alone", "start", "first", "endless", "none"],
+)
+def test_pause_marks(body: str, expected: list[tuple[str, int]]) -> None:
+    """A mark in the text is not spoken; it is the pause after what stands before it."""
+    assert pauses(body) == expected
+
+
+def test_mark_cut_by_markup() -> None:
+    """A mark is found also where markup runs through it."""
+    assert pauses("<p>One. [pau<i>se:3</i>]</p><p>Two.</p>") == [("One.", 3000), ("Two.", 1500)]
+
+
+def test_source_of_a_sentence() -> None:
+    """Each sentence says where it stands: document, element, and offsets into the text of that element."""
+    plan = small_plan("<p>Nothing.</p>", f"<div><h1>II</h1><p>{LONG}\n  here. <i>And</i> {LONG} there.</p></div>")
+    found = [(each.text, each.source) for each in sentences(plan)]
+    assert found[1] == ("II", Source(document=1, path="/4/2/2", start=0, end=2))
+    assert found[2] == (f"{LONG} here.", Source(document=1, path="/4/2/4", start=0, end=len(LONG) + 8))
+    end = len(LONG) + 9
+    there = f"And {LONG} there."
+    assert found[3] == (there, Source(document=1, path="/4/2/4", start=end, end=end + len(there)))
+
+
+def test_descriptions_of_images() -> None:
+    """A description is read when asked for, after its paragraph, and its source is the attribute."""
+    book = small_book("<p>One <img src='x' alt=' A  lamp.'/> two.</p><p>Three.</p>")
+    assert [each.text for each in sentences(plan_of(book))] == ["One two.", "Three."]
+    found = sentences(plan_of(book, Reading(alt_text=True)))
+    assert [each.text for each in found] == ["One two.", "A lamp.", "Three."]
+    assert found[1].source == Source(document=0, path="/4/2/2", start=1, end=9, attribute="alt")
+
+
+def test_spoken_form_is_kept_beside_the_text() -> None:
+    """What an engine is given differs from the text only where the engine would say it wrong."""
+    plan = small_plan("<h1>II</h1><p>Co\u00adlour.</p><p>Plain.</p>", engine="espeak")
+    first, second, third = sentences(plan)
+    assert (first.text, first.say) == ("II", "two")
+    assert (second.text, second.say) == ("Co\u00adlour.", "Colour.")
+    assert (third.text, third.spoken, third.say) == ("Plain.", "", "Plain.")
+
+
+def test_lexicon(tmp_path: Path) -> None:
+    """A word is spoken as the pronunciation file says; one with an empty form is not, and is counted."""
+    (tmp_path / "words.txt").write_text("Hyde = Hide\nJekyll = Jeekill\nPfui =\n")
+    plan = plan_of(small_book("<p>Jekyll and Hyde.</p><p>Pfui!</p>"), lexicon=lexicon.read(tmp_path / "words.txt"))
+    (only,) = sentences(plan)
+    assert (only.text, only.say) == ("Jekyll and Hyde.", "Jeekill and Hide.")
+    assert plan.accounting is not None
+    assert plan.accounting.skipped["lexicon"] == len("Pfui!")
+
+
+def test_sentences_fit_the_engine() -> None:
+    """No sentence is longer than the engine's limit, also when its spoken form is much longer than its text."""
+    limit = traits.of("another").sentence_limit
+    plan = small_plan(f"<p>{'1999 and 2001, ' * 60}so many.</p>", engine="another")
+    assert max(len(each.say) for each in sentences(plan)) <= limit
+    assert len(sentences(plan)) > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("Yes.", True),
+        ("7", True),
+        ("ٱ", True),
+        ("…é…", True),
+        ("漢", True),
+        ("* * *", False),
+        ("—", False),
+        ("", False),
+    ],
+)
+def test_is_speakable(text: str, spoken: bool) -> None:
+    """What has a letter or a digit of any script can be spoken, an ornament cannot."""
+    assert is_speakable(text) is spoken
 
 
 @pytest.mark.parametrize("bodies", [(), ("",), ("<img src='x' alt='Emma'/>", "<p>…</p>")])
@@ -73,10 +185,10 @@ def test_book_without_text(bodies: tuple[str, ...]) -> None:
 
 def test_parts_are_numbered_through_the_book() -> None:
     """A long chapter is several parts; parts count on from chapter to chapter, and each knows its chapter."""
-    long = "".join(f"<p>{'word ' * 200}{number}.</p>" for number in range(9))
+    long = "".join(f"<p>{'word, ' * 250}{number}.</p>" for number in range(9))
     plan = small_plan("<p>One.</p>", long, "<p>Three.</p>")
     assert [(part.index, part.chapter) for part in plan.parts] == [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2)]
-    assert all(sum(len(each.text) for each in part.sentences) <= PART_CHARACTERS for part in plan.parts)
+    assert all(size(part.sentences) <= PART_CHARACTERS for part in plan.parts)
 
 
 @pytest.mark.parametrize("word", ["word ", "wordword", "1\u00a0000 "])

@@ -19,7 +19,7 @@ from e2a.testing import Clock, MemoryCheckpoint
 from producer import __main__ as command
 from producer import ingest, sequential
 from synth_consumer import engines
-from tests.unit.books import small_epub
+from tests.unit.books import Item, epub_file, page, small_epub
 from tests.unit.builders import a_book_record
 
 Produce = Callable[..., int]
@@ -95,7 +95,7 @@ def test_no_epub(produce: Produce, tmp_path: Path, complaint: Callable[[], str])
     """A file that is no EPUB is named."""
     (tmp_path / "page.epub").write_text("<html>404</html>")
     assert produce(tmp_path / "page.epub") == ExitCode.BAD_INPUT
-    assert complaint().startswith(f"{tmp_path / 'page.epub'}: not a readable EPUB")
+    assert complaint() == f"{tmp_path / 'page.epub'}: not an EPUB but a web page: fetch it again"
 
 
 def test_picture_book(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
@@ -214,14 +214,58 @@ def test_help(produce: Produce, capsys: pytest.CaptureFixture[str], option: str)
         "language",
         "engine",
         "speed",
+        "chapters",
+        "matter",
+        "footnotes",
+        "alt-text",
+        "lexicon",
         "output-dir",
         "output-format",
+        "list-chapters",
+        "dry-run",
         "detach",
         "sequential",
         "status",
     ):
         assert f"--{name}" in shown
     assert "Exit codes" in shown
+
+
+@pytest.mark.parametrize(("option", "line"), [("--list-chapters", "Two"), ("--dry-run", "lost")])
+def test_looking_only(
+    produce: Produce, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, line: str
+) -> None:
+    """What would be read can be seen without any server, and nothing is stored."""
+    assert produce(book, option) == ExitCode.OK
+    assert line in capsys.readouterr().out
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--chapters", "3"], ExitCode.USAGE, "--chapters 3: the book has 1 to 2; --list-chapters shows them"),
+        (["--chapters", "one"], ExitCode.USAGE, "--chapters 'one': not numbers such as 3-7,9; the book has 1 to 2"),
+        (["--lexicon", "none.txt"], ExitCode.NO_INPUT, "none.txt: No such file or directory; --lexicon takes"),
+    ],
+)
+def test_wrong_reading(
+    produce: Produce, book: Path, complaint: Callable[[], str], arguments: list[str], code: ExitCode, said: str
+) -> None:
+    """Chapters that are not there, and a pronunciation file that is not, are told with what to do."""
+    assert produce(book, *arguments) == code
+    assert complaint().startswith(said)
+
+
+def test_problems_of_a_book_are_told(produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What could not be read of a book is said when it is made, beside what was asked for."""
+    items = [Item("c1.xhtml", page("<p>One.</p>"))]
+    book = epub_file(tmp_path / "book.epub", items, spine=["c1.xhtml", "no-such-item"])
+    finish(book, tmp_path / "storage")
+    assert produce(book) == ExitCode.OK
+    captured = capsys.readouterr()
+    assert captured.err.startswith("note: ")
+    assert captured.out.startswith(str(tmp_path / "book.m4b"))
 
 
 def test_version(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from e2a.checkpoint import new_book, progress, view
 from tests.unit.builders import BOOK, a_book_record, a_part_record, a_plan, a_speech, a_worker_record
 
-DONE = a_part_record("done", estimate=90.0, audio_seconds=100.0, audio_bytes=2_500_000)
+DONE = a_part_record("done", estimate=100.0, audio_seconds=100.0, audio_bytes=2_500_000)
 PENDING = a_part_record(chapter=1, estimate=200.0)
 FAILED = a_part_record("failed", chapter=2, estimate=100.0, reason="no voice")
 
@@ -33,6 +33,14 @@ def test_progress_in_seconds() -> None:
     assert numbers.seconds_done == 100.0
     assert numbers.seconds_total == 400.0
     assert numbers.fraction == 0.25
+
+
+def test_estimates_are_corrected() -> None:
+    """When parts became half as long as estimated, so will the rest."""
+    shorter = DONE.model_copy(update={"estimate": 2 * DONE.audio_seconds})
+    numbers = progress([shorter, PENDING, FAILED])
+    assert numbers.seconds_pending == PENDING.estimate / 2
+    assert numbers.seconds_total == DONE.audio_seconds + (PENDING.estimate + FAILED.estimate) / 2
 
 
 def test_chapter_is_done_with_its_last_part() -> None:

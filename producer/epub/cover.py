@@ -1,0 +1,60 @@
+"""The cover of an EPUB: the ways of EPUB 3, of EPUB 2, and those of the wild."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from lxml import etree
+
+from producer import markup
+from producer.epub.book import Cover, Document, Landmark
+from producer.epub.package import Source
+from producer.markup import local_name
+
+_MAGIC = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n"}
+"""First bytes of the images that every player shows, whatever the manifest calls them."""
+_PAGES = 3
+"""Documents from the start of a book in which an image may be its cover."""
+
+
+def find_cover(source: Source, documents: Iterable[Document], landmarks: Iterable[Landmark]) -> Cover | None:
+    """Return the likeliest cover that every player can show; of a page, its first image."""
+    items = {item.href: item for item in source.items.values()}
+    contents = {document.href: document.content for document in documents}
+    for place in dict.fromkeys(_places(source, contents, landmarks)):
+        is_page = place in contents or (place in items and items[place].is_text)
+        href = _first_image(source, place, contents.get(place)) if is_page else place
+        if not href or source.archive.find(href) in source.encrypted:
+            continue
+        content = source.spare(href, "a picture for the cover") or b""
+        for suffix, magic in _MAGIC.items():
+            if content.startswith(magic):
+                return Cover(f"cover{suffix}", content)
+    return None
+
+
+def _places(source: Source, pages: Iterable[str], landmarks: Iterable[Landmark]) -> Iterator[str]:
+    """Yield the paths of images, and of pages with one, that may be the cover, the likeliest first."""
+    yield from (item.href for item in source.items.values() if "cover-image" in item.properties)
+    for _value, attributes in source.metas():
+        if attributes.get("name") == "cover" and (name := attributes.get("content", "")):
+            yield source.items[name].href if name in source.items else source.resolve(source.package, name)[0]
+    yield from (landmark.href for landmark in landmarks if landmark.kind == "cover")
+    for identifier, item in source.items.items():
+        if item.is_image and "cover" in (identifier + posixpath.basename(item.href)).lower():
+            yield item.href
+    yield from islice(pages, _PAGES)
+
+
+def _first_image(source: Source, page: str, content: bytes | None) -> str:
+    """Return the path of the first image in a page; empty when there is none."""
+    content = source.spare(page, "the page of the cover") if content is None else content
+    root = markup.parse(markup.decode(content or b""))
+    for element in () if root is None else root.iter(etree.Element):
+        if local_name(element) in {"img", "image"}:
+            links = (
+                value for name, value in element.attrib.items() if re.split("[}:]", str(name))[-1] in {"src", "href"}
+            )
+            return source.resolve(page, str(next(links, "")))[0]
+    return ""
