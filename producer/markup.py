@@ -194,8 +194,7 @@ def _character(own: frozenset[str], entity: re.Match[str]) -> str:
     """Return the character that an entity stands for, unless the document or XML itself defines it."""
     name = entity[1]
     if name.startswith("#"):
-        number = name[1:-1]
-        code = int(number[1:], 16) if number[0] in "xX" else int(number)
+        code = int(name[-3:-1], 16) if name[1] in "xX" else int(name[-4:-1])
         return bytes([code]).decode("cp1252", errors="replace") if 0x80 <= code <= 0x9F else entity[0]
     return entity[0] if name in _XML_ENTITIES or name[:-1] in own else escape(html5.get(name, "")) or entity[0]
 
@@ -208,18 +207,26 @@ def _without_doctype(text: str) -> str:
 
 
 def _parse_xml(text: str) -> Element | None:
-    """Parse well-formed markup; what the document's own entities may grow to is bounded by libxml2."""
-    parser = etree.XMLParser(
+    """Parse well-formed markup, also with namespaces that are not; what entities may grow to is bounded by libxml2."""
+    parser = _xml_parser(recover=False)
+    try:
+        return etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError:
+        log = parser.error_log
+    if all(error.domain == etree.ErrorDomains.NAMESPACE for error in log):
+        return etree.fromstring(text.encode(), _xml_parser(recover=True))
+    return None
+
+
+def _xml_parser(*, recover: bool) -> etree.XMLParser:
+    return etree.XMLParser(
         encoding="utf-8",
         resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know bool only
         no_network=True,
         load_dtd=False,
         huge_tree=True,
+        recover=recover,
     )
-    try:
-        return etree.fromstring(text.encode(), parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return None
 
 
 def _parse_html(text: str) -> Element | None:
@@ -227,7 +234,7 @@ def _parse_html(text: str) -> Element | None:
     pieces = _split(text)
     pieces[::2] = (piece.replace(_OPEN, escape(_OPEN)) for piece in pieces[::2])
     pieces[1::2] = (escape(piece[len(_OPEN) : -len(_CLOSE)], quote=False) for piece in pieces[1::2])
-    mended = _close_raw(_LAST.sub("", "".join(pieces)))
+    mended = _close_raw(_LAST.sub("", "".join(pieces).rstrip()))
     comment = mended.rfind("<!--")
     if comment > mended.rfind("-->"):
         mended = mended[:comment] + "&lt;" + mended[comment + 1 :]
@@ -240,7 +247,7 @@ def _feed_html(text: str) -> tuple[Element | None, bool]:
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     try:
         root = etree.fromstring(text.encode(), parser)
-    except (etree.XMLSyntaxError, ValueError):
+    except etree.XMLSyntaxError:
         return None, True
     return root, all(error.type != etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log)
 

@@ -29,10 +29,9 @@ _BRACKETED = re.compile(r"[\[({].*[\])}]|[*†‡§¶]+")
 _NAMED = re.compile(r"note|\bfn|super|\bsup\b", re.IGNORECASE)
 _CONTAINERS = frozenset("article aside blockquote dd div dt li p section td tr".split())
 _HEADING = re.compile("h[1-6]")
-_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 Resolve = Callable[[str], tuple[str, str]]
-"""From a link in a document to (path of a document, identifier in it)."""
+"""From a link in a document to (path of a document, identifier in it); a ValueError for what is no link."""
 
 
 class Notes(NamedTuple):
@@ -158,8 +157,13 @@ class _Finder:
 
 
 def _key(target: str, resolve: Resolve) -> str:
-    """Return the key of what a link points to; empty for what is no place in this book."""
-    return "" if "#" not in target or _ELSEWHERE.match(target) else "#".join(resolve(target))
+    """Return the key of what a link points to; empty for what is no place, or no link at all."""
+    if "#" not in target:
+        return ""
+    try:
+        return "#".join(resolve(target))
+    except ValueError:
+        return ""
 
 
 def _looks_like_reference(link: Element) -> bool:

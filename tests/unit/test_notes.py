@@ -69,7 +69,7 @@ class TestMarked:
             {"0#": ["a"], "0#b": ["b"]},
         )
 
-    @pytest.mark.parametrize("target", ["notes.xhtml", "#lost", "http://[bad#n", "//host/page#n", ""])
+    @pytest.mark.parametrize("target", ["notes.xhtml", "#lost", "http://[bad#n", " //[bad#n", "//host/page#n", ""])
     def test_reference_to_nothing(self, target: str) -> None:
         """A reference is one wherever it points to."""
         references, bodies = find(f'<p>Text<a {NOTEREF} href="{target}">1</a></p>')
