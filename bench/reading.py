@@ -17,9 +17,10 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from producer import epub, markup, notes
-from producer.extract import extract
+from producer import epub, markup
 from producer.ingest import Options, prepare
+from producer.sections import notes
+from producer.sections.extract import extract
 from tests.epubs import CORPUS, made_epub
 
 MOBY_DICK = CORPUS / "gutenberg/moby-dick.epub"

@@ -14,7 +14,7 @@ from e2a.errors import ExitCode, UserError
 from e2a.plan import Accounting, Sentence, letters
 from producer import markup
 from producer.epub import Document
-from producer.outline import Passage
+from producer.sections.outline import Passage
 
 _GAP = re.compile(rb"\0+")
 

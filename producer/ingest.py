@@ -16,8 +16,8 @@ from e2a.plan import Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
 from producer import epub
-from producer.outline import Outline, outline
 from producer.planner import hour_of, make_plan, place
+from producer.sections.outline import Outline, outline
 from producer.speech import lexicon
 from producer.speech.lexicon import Lexicon
 

@@ -9,10 +9,11 @@ from e2a import traits
 from e2a.errors import ExitCode, UserError
 from e2a.plan import Chapter, Part, Plan, Reading, Sentence, Source, Speech, part_digest
 from producer import accounting
-from producer.contents import Located, Section
 from producer.epub import Book
-from producer.extract import HEADINGS, Block, Skipped, locate
-from producer.outline import Outline, Passage, unread
+from producer.sections.contents import Section
+from producer.sections.cuts import Located
+from producer.sections.extract import HEADINGS, Block, Skipped, locate
+from producer.sections.outline import Outline, Passage, unread
 from producer.speech.lexicon import EMPTY, Lexicon
 from producer.speech.sentences import split
 from producer.speech.spoken import spoken

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from e2a.plan import Plan
-from producer.contents import Section
 from producer.ingest import Draft
 from producer.planner import HOUR, hour_of
+from producer.sections.contents import Section
 
 
 def section_table(draft: Draft) -> RenderableType:

@@ -13,8 +13,8 @@ from e2a.errors import UserError
 from e2a.plan import Reading, letters
 from producer import epub
 from producer.epub import Book
-from producer.outline import outline
 from producer.planner import hour_of
+from producer.sections.outline import outline
 from tests.epubs import CORPUS
 from tests.unit.books import plan_of
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from e2a.plan import Metadata, Plan, Reading, Speech
 from producer.epub import Book, Document
-from producer.outline import outline
 from producer.planner import hour_of, make_plan
+from producer.sections.outline import outline
 from producer.speech.lexicon import EMPTY, Lexicon
 
 XHTML = "application/xhtml+xml"

@@ -8,8 +8,8 @@ from e2a.errors import ExitCode, UserError
 from e2a.plan import Accounting, Reading, Sentence
 from producer.accounting import account
 from producer.epub import Book, Document
-from producer.extract import Skipped
-from producer.outline import Outline, Passage, outline
+from producer.sections.extract import Skipped
+from producer.sections.outline import Outline, Passage, outline
 from tests.unit.books import page, plan_of, small_book
 
 BODY = (

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from producer import matter
 from producer.markup import BLOCKS, Element, collapse, identifiers, local_name, semantics, text_content
-from producer.notes import MARK, Notes
+from producer.sections import matter
+from producer.sections.notes import MARK, Notes
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _SILENT = {
@@ -227,9 +227,10 @@ class _Walker:
     def _cut(self, reached: Iterable[Element]) -> None:
         """Begin a block where one is wanted."""
         for element in reached:
-            for identifier in self._cuts.intersection(identifiers(element)) - self.anchors.keys():
-                self._flush()
-                self.anchors[identifier] = len(self.blocks)
+            for identifier in identifiers(element):
+                if identifier in self._cuts and identifier not in self.anchors:
+                    self._flush()
+                    self.anchors[identifier] = len(self.blocks)
 
     def _rule(self, element: Element, name: str, words: tuple[str, ...]) -> str:
         if name in _SILENT:

@@ -4,7 +4,7 @@
 
 import pytest
 
-from producer import matter
+from producer.sections import matter
 
 LICENCE_PAGE = (
     "*** END OF THE PROJECT GUTENBERG EBOOK EMMA *** Updated editions will replace the previous one. "

@@ -5,8 +5,9 @@ from urllib.parse import urldefrag
 
 import pytest
 
-from producer import markup, notes
+from producer import markup
 from producer.markup import Element, collapse, text_content
+from producer.sections import notes
 from tests.unit.books import page
 
 OPS = 'xmlns:epub="http://www.idpf.org/2007/ops"'

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from producer import markup, notes
-from producer.extract import Block, Extract, Run, Skipped, extract, locate
+from producer import markup
 from producer.markup import Element, text_content
+from producer.sections import notes
+from producer.sections.extract import Block, Extract, Run, Skipped, extract, locate
 from tests.unit.books import page
 
 DAMAGE = "&nosuch;"

@@ -12,7 +12,7 @@ from e2a.errors import ExitCode, UserError
 from e2a.plan import Reading, letters
 from producer import markup
 from producer.epub import Book, Entry
-from producer.outline import Outline, Passage, outline, unread
+from producer.sections.outline import Outline, Passage, outline, unread
 from tests.unit.books import small_book
 
 HOUR = 54_000

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2a.plan import Reading
-from producer import markup, notes
-from producer.contents import LONGEST_TITLE, Located, Section, sections
+from producer import markup
 from producer.epub import Book, Document, Entry, Landmark
-from producer.extract import extract
-from producer.outline import outline
+from producer.sections import notes
+from producer.sections.contents import Section, sections
+from producer.sections.cuts import LONGEST_TITLE, Located
+from producer.sections.extract import extract
+from producer.sections.outline import outline
 from tests.unit.books import page, small_book
 
 HOUR = 54_000

@@ -9,10 +9,12 @@ from urllib.parse import unquote
 
 from e2a.errors import ExitCode, UserError
 from e2a.plan import Reading
-from producer import markup, notes
-from producer.contents import Located, Section, lines, sections
+from producer import markup
 from producer.epub import Book, Document, Entry
-from producer.extract import Block, Extract, Skipped, extract
+from producer.sections import notes
+from producer.sections.contents import Section, sections
+from producer.sections.cuts import Located, lines
+from producer.sections.extract import Block, Extract, Skipped, extract
 
 _NUMBERS = re.compile(r"\d{1,9}(-\d{1,9})?(,\d{1,9}(-\d{1,9})?)*")
 
