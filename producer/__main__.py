@@ -23,6 +23,7 @@ from e2a.settings import ProducerSettings, SynthSettings, load
 from e2a.storage import ObjectStore, open_store, read_plan, read_report
 from e2a.topics import CHAPTERS, topics
 from producer import follow, ingest, preview
+from producer.planner import speeds_of
 
 console = Console()
 complaints = Console(stderr=True)
@@ -175,7 +176,8 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
     admin.ensure_topics(topics(settings.partitions))
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
     before = checkpoint.book(plan.book_id)
-    ingest.publish(plan, store, publisher, admin.partitions()[CHAPTERS])
+    speeds = speeds_of(checkpoint.workers(), admin.partitions()[CHAPTERS], time.time())
+    ingest.publish(plan, store, publisher, speeds)
     if detach:
         return ""
     with follow.display(console, plan.title) as show:

@@ -116,8 +116,8 @@ def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
     return [ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech) for part in parts]
 
 
-def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: int) -> None:
-    """Announce the book, then publish a job for every missing part.
+def publish(plan: Plan, store: ObjectStore, publisher: Publisher, speeds: Sequence[float]) -> None:
+    """Announce the book, then publish a job for every missing part, to the partitions whose speeds are given.
 
     The announcement comes first: the merger must know the book before it hears of its parts.
 
@@ -126,7 +126,7 @@ def publish(plan: Plan, store: ObjectStore, publisher: Publisher, partitions: in
     """
     parts = missing_parts(plan, store)
     publisher.send(EVENTS, [BookPlanned(book_id=plan.book_id)])
-    publisher.send(CHAPTERS, jobs(plan, parts), place(parts, partitions, first=int(plan.book_id, 16)))
+    publisher.send(CHAPTERS, jobs(plan, parts), place(parts, speeds, first=int(plan.book_id, 16)))
 
 
 def check_target(target: Path) -> None:

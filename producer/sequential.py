@@ -44,7 +44,7 @@ def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> 
         leases=leases,
         status=Status(WORKER, engine.name),
     )
-    publish(plan, store, broker, partitions=1)
+    publish(plan, store, broker, speeds=[1.0])
     while True:
         for event in broker.take(EVENTS):
             if isinstance(event, Event):

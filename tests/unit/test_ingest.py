@@ -154,7 +154,7 @@ def test_stored_plan_is_never_rewritten(plan: Plan, store: Store) -> None:
 def test_publish(plan: Plan, store: Store) -> None:
     """The book is announced before its jobs, which carry its parts and how they are spoken, in reading order."""
     broker = Broker(partitions=1)
-    ingest.publish(plan, store, broker, partitions=1)
+    ingest.publish(plan, store, broker, speeds=[1.0])
     assert broker.order == [EVENTS, CHAPTERS]
     assert broker.messages(EVENTS) == [BookPlanned(book_id=plan.book_id)]
     assert broker.jobs == [
@@ -165,7 +165,7 @@ def test_publish(plan: Plan, store: Store) -> None:
 def test_publish_over_partitions(plan: Plan, store: Store) -> None:
     """Jobs go where the least work is: the long chapter has a partition for itself."""
     broker = Broker(partitions=3)
-    ingest.publish(plan, store, broker, partitions=3)
+    ingest.publish(plan, store, broker, speeds=[1.0] * 3)
     assert sorted(len(log) for log in broker.logs[CHAPTERS]) == [1, 2, 2]
 
 
@@ -174,11 +174,11 @@ def test_only_missing_parts_are_published(plan: Plan, store: Store) -> None:
     put_part(store, plan.parts[1])
     put_part(store, plan.parts[3])
     broker = Broker(partitions=1)
-    ingest.publish(plan, store, broker, partitions=1)
+    ingest.publish(plan, store, broker, speeds=[1.0])
     assert [job.part.index for job in broker.jobs] == [0, 2, 4]
     for part in plan.parts:
         put_part(store, part)
-    ingest.publish(plan, store, broker, partitions=1)
+    ingest.publish(plan, store, broker, speeds=[1.0])
     assert len(broker.jobs) == 3
     assert len(broker.messages(EVENTS)) == 2
 
