@@ -17,7 +17,7 @@ from e2a import log
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Part, Plan, Sidecar, letters
 from e2a.storage import ObjectStore, keys, read_sidecar
-from merger.tags import Mark, ffmetadata
+from merger.tags import Mark, add_atoms, ffmetadata, language_code
 
 PROGRAMS = ("ffmpeg", "ffprobe")
 
@@ -75,10 +75,11 @@ def _assemble(plan: Plan, store: ObjectStore, sidecars: list[Sidecar]) -> tuple[
         metadata = Path(scratch, "metadata.txt")
         metadata.write_text(ffmetadata(plan, chapter_marks(plan, sidecars), sample_rate), encoding="utf-8")
         cover = _fetch_cover(plan, store, Path(scratch))
-        _mux(_audio(store, plan.parts, sidecars), metadata, cover, book)
+        _mux(_audio(store, plan.parts, sidecars), metadata, cover, language_code(plan), book)
         found = [stream.get("duration_ts") for stream in _streams(book, "a:0")]
         if found != [samples]:
             raise AssemblyFailed(f"ffmpeg: the book holds {found} samples, its parts {samples}")
+        add_atoms(book, plan)
         store.put_file(key, book)
         return key, samples / sample_rate, book.stat().st_size
 
@@ -138,13 +139,14 @@ def _fetch_cover(plan: Plan, store: ObjectStore, scratch: Path) -> Path | None:
     return path
 
 
-def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, target: Path) -> None:
+def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, language: str, target: Path) -> None:
     # a pipe beside other inputs is polled every 10 ms unless its queue is deep: 80 times slower
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-thread_queue_size", "8192"]
     command += ["-f", "aac", "-i", "pipe:0", "-f", "ffmetadata", "-i", str(metadata)]
     if cover is not None:
         command += ["-i", str(cover), "-map", "2:v:0", "-disposition:v:0", "attached_pic"]
     command += ["-map", "0:a:0", "-map_metadata", "1", "-map_chapters", "1", "-c", "copy"]
+    command += ["-metadata:s:a:0", f"language={language}"]
     command += ["-fflags", "+bitexact", "-movflags", "+faststart", "-f", "ipod", str(target)]
     with tempfile.TemporaryFile() as messages:
         # a pipe that breaks is explained by the exit status

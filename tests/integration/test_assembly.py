@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mutagen.mp4 import MP4
 
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Accounting, Chapter, Plan, letters
+from e2a.plan import Accounting, Chapter, Metadata, Plan, letters
 from e2a.settings import SynthSettings
 from e2a.storage import keys
 from e2a.testing import MemoryStore
@@ -94,6 +95,37 @@ def test_title_and_authors_are_tagged(plan: Plan, store: MemoryStore, tmp_path: 
     assert tags["artist"] == tags["album_artist"] == "Anna A., Bert B."
     assert tags["genre"] == "Audiobook"
     assert "simulated" in tags["composer"]
+
+
+HOSTILE = "a = b; #1 \\ c\n🎧 שלום " + "x" * 10_000
+FREE = "----:com.apple.iTunes:"
+
+
+@pytest.mark.parametrize("text", ["plain", HOSTILE], ids=["plain", "hostile"])
+def test_all_tags_are_read_back(plan: Plan, store: MemoryStore, tmp_path: Path, text: str) -> None:
+    """What the book says of itself is found by ffprobe, and by readers of atoms, whatever it says."""
+    metadata = Metadata(
+        description=text, publisher=text, date="1815-12-23", isbn="9780141439587", series=text, series_index="4"
+    )
+    key, _seconds, _size = assemble(plan.model_copy(update={"metadata": metadata, "title": text}), store)
+    line = " ".join(text.split())
+    shown = probe(store, key, tmp_path)
+    found = {name.lower(): value for name, value in shown["format"]["tags"].items()}
+    assert found["title"] == found["description"] == found["show"] == found["series"] == found["publisher"] == line
+    assert (found["date"], found["isbn"], found["series-part"], found["language"]) == (
+        "1815",
+        "9780141439587",
+        "4",
+        "en",
+    )
+    assert shown["streams"][0]["tags"]["language"] == "eng"
+    atoms = MP4(tmp_path / "book.m4b")
+    assert atoms["\xa9nam"] == atoms["desc"] == atoms["\xa9mvn"] == atoms["\xa9pub"] == [line]
+    assert (atoms["\xa9mvi"], atoms["stik"], bytes(atoms[FREE + "SERIES-PART"][0])) == ([4], [2], b"4")
+    first, second, third = samples(plan, store)
+    marks = [float(chapter["start_time"]) for chapter in shown["chapters"]]
+    assert marks == pytest.approx([0, (first + second) / SAMPLE_RATE], abs=0.001)
+    assert shown["streams"][0]["duration_ts"] == first + second + third
 
 
 def test_the_cover_is_attached(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2a.plan import Plan
-from merger.tags import Mark, ffmetadata
+from e2a.plan import Metadata, Plan
+from merger.tags import Mark, ffmetadata, language_code
 from tests.unit.builders import a_plan, a_speech
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -42,6 +42,51 @@ def test_tags() -> None:
         "media_type": "2",
         "gapless_playback": "1",
     }
+
+
+ABOUT = Metadata(
+    description="A novel = of; #1 \\ manners.",
+    publisher="John Murray",
+    date="1815-12-23",
+    isbn="9780141439587",
+    series="The Novels",
+    series_index="4",
+)
+
+
+def test_what_the_book_says_of_itself() -> None:
+    """Year, description and series are where players look for them."""
+    found = tags(a_plan(metadata=ABOUT))
+    assert found["date"] == "1815"
+    assert found["description"] == found["synopsis"] == found["comment"] == ABOUT.description
+    assert (found["show"], found["episode_id"], found["grouping"]) == ("The Novels", "4", "The Novels #4")
+
+
+@pytest.mark.parametrize(
+    ("date", "written"),
+    [
+        ("2011-09-01T10:00:00Z", "2011"),
+        ("c. 1815", "1815"),
+        ("MDCCCXV", "MDCCCXV"),
+        ("20110901", "20110901"),
+        ("", None),
+    ],
+)
+def test_year(date: str, written: str | None) -> None:
+    """The date is a year where one can be made out."""
+    assert tags(a_plan(metadata=Metadata(date=date))).get("date") == written
+
+
+def test_series_without_a_number() -> None:
+    """A book may be of a series without a place in it; a place without a series is none."""
+    assert tags(a_plan(metadata=Metadata(series="Novels")))["grouping"] == "Novels"
+    assert not {"grouping", "episode_id", "show"} & set(tags(a_plan(metadata=Metadata(series_index="4"))))
+
+
+@pytest.mark.parametrize(("tag", "code"), [("en-GB", "eng"), ("fr", "fra"), ("zh-Hans", "zho"), ("xx", "und")])
+def test_language_code(tag: str, code: str) -> None:
+    """The language of the audio is three letters, as MP4 has it."""
+    assert language_code(a_plan(speech=a_speech(language=tag))) == code
 
 
 def test_default_voice() -> None:
