@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 from e2a.errors import UserError
+from producer.accounting import TextDoesNotAddUp
 from producer.ingest import Options, prepare
 from tests.epubs import CORPUS
 from tests.mutations import mutate
@@ -71,6 +72,8 @@ def _is_whole(path: Path) -> bool:
 def _outcome(path: Path) -> tuple[str, str]:
     try:
         prepare(path, Options(engine="simulated"))
+    except TextDoesNotAddUp as error:
+        return "bug", str(error)
     except UserError as error:
         return "refused", str(error)
     except Exception:  # noqa: BLE001 - that none comes here is what is measured

@@ -141,7 +141,7 @@ class Accounting(Frozen):
     """Where every character of the book went: spoken, or skipped by a named rule. White space is not counted."""
 
     characters: int
-    """In all documents of the reading order and beside it, and in image descriptions when they are read."""
+    """In all documents of the reading order and beside it, and in the descriptions of images."""
     spoken: int
     skipped: dict[str, int] = {}
     """Characters by rule."""

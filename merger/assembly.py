@@ -40,6 +40,10 @@ class AssemblyFailed(Retryable):
     """No whole book was made: the scratch disk is full or missing, or ffmpeg cannot read what it is given."""
 
 
+class TextLost(Exception):
+    """The plan speaks other text than its accounting of the book says; no part can mend it."""
+
+
 def check_programs() -> None:
     """Raise `UserError` unless ffmpeg and ffprobe are installed."""
     for program in PROGRAMS:
@@ -55,7 +59,8 @@ def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
 
     Raises:
         CorruptPart: a part is missing or is not what its sidecar says.
-        AssemblyFailed: ffmpeg failed, the scratch directory cannot be written, or the plan lost some of the book.
+        TextLost: the plan lost some of the book.
+        AssemblyFailed: ffmpeg failed, or the scratch directory cannot be written.
         Retryable: storage cannot be reached.
     """
     _check_text(plan)
@@ -103,13 +108,13 @@ def _sidecar(store: ObjectStore, part: Part) -> Sidecar:
 
 
 def _check_text(plan: Plan) -> None:
-    """Raise `AssemblyFailed` unless what the plan speaks is what its accounting of the book says."""
+    """Raise `TextLost` unless what the plan speaks is what its accounting of the book says."""
     if plan.accounting is None:
         return
     sentences = (sentence for part in plan.parts for sentence in part.sentences)
     spoken = sum(len(letters(sentence.text)) for sentence in sentences)
     if not plan.accounting.adds_up or spoken != plan.accounting.spoken:
-        raise AssemblyFailed(f"the plan speaks {spoken} characters and does not add up: {plan.accounting}")
+        raise TextLost(f"the plan speaks {spoken} characters and does not add up: {plan.accounting}")
 
 
 def _audio(store: ObjectStore, parts: Iterable[Part], sidecars: Iterable[Sidecar]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, Par
 from e2a.plan import Part
 from e2a.storage import ObjectStore, keys, read_plan, read_report, read_sidecar
 from e2a.topics import EVENTS
-from merger.assembly import AssemblyFailed, CorruptPart, assemble
+from merger.assembly import AssemblyFailed, CorruptPart, TextLost, assemble
 from merger.fold import fold, missing, verdict
 
 ASSEMBLY_ATTEMPTS = 3
@@ -143,6 +143,9 @@ class Merger:
             )
             self._checkpoint.update_part(book_id, error.part.index, lambda _record: lost)
             self._fail(book_id, f"{error}; run e2a-produce again to make it anew")
+            return
+        except TextLost as error:
+            self._fail(book_id, str(error))
             return
         except AssemblyFailed as error:
             self._failures[book_id] += 1

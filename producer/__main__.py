@@ -1,5 +1,6 @@
 """e2a-produce: an EPUB in, an audiobook out. Options to objects to exit code; wired here and nowhere else."""
 
+import io
 import logging
 import signal
 import sys
@@ -134,8 +135,11 @@ def _make(
 ) -> int:
     """Submit a book unless it is finished; follow and deliver it when there is a target."""
     plan = submission.plan
-    for problem in plan.problems:
-        complaints.print(f"note: {problem}", highlight=False, soft_wrap=True, markup=False)
+    notes = list(plan.problems)
+    if submission.unread:
+        notes.append(f"not read: {', '.join(submission.unread)}; --list-chapters shows why, --matter keep reads it")
+    for note in notes:
+        complaints.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
     if target:
         ingest.check_target(target)
     store = open_store(settings)
@@ -237,6 +241,9 @@ def _run() -> int:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # titles hold what many a terminal cannot show
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(service.run("e2a-produce", _run))
 

@@ -1,7 +1,9 @@
 """A book into the pipeline: files and plan to storage, then the announcement, then the missing jobs."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,9 @@ from producer.planner import hour_of, make_plan, place
 from producer.sections.outline import Outline, outline
 from producer.speech import lexicon
 from producer.speech.lexicon import Lexicon
+
+_NO_LANGUAGE = {"", "und", "mul", "zxx", "mis"}
+"""Tags of ISO 639 that name no language."""
 
 
 class Options(planning.Frozen):
@@ -50,6 +55,8 @@ class Submission(NamedTuple):
     plan: Plan
     source: bytes
     cover: epub.Cover | None
+    unread: tuple[str, ...] = ()
+    """Titles of the sections that are not read because they are matter."""
 
 
 def draft(path: Path, options: Options) -> Draft:
@@ -68,23 +75,30 @@ def draft(path: Path, options: Options) -> Draft:
         speed=options.speed,
     )
     reading = options.reading.model_copy(update={"lexicon": words.digest})
-    return Draft(book, speech, reading, words, outline(book, reading, hour_of(speech)))
+    with _named(path):
+        outlined = outline(book, reading, hour_of(speech))
+    if reading.chapters:  # the same choice, however it is written, is the same book
+        reading = reading.model_copy(update={"chapters": _numbers(outlined.chosen), "matter": "skip"})
+    return Draft(book, speech, reading, words, outlined)
 
 
 def prepare(path: Path, options: Options) -> Submission:
     """Read and plan an EPUB; raises what `draft` does, also when the text of the book does not add up."""
     drafted = draft(path, options)
     source = path.read_bytes()
-    plan = make_plan(
-        drafted.book,
-        drafted.outline,
-        book_id=planning.book_id(source, drafted.speech, drafted.reading, options.output_format),
-        speech=drafted.speech,
-        output_format=options.output_format,
-        reading=drafted.reading,
-        lexicon=drafted.lexicon,
-    )
-    return Submission(plan, source, drafted.book.cover)
+    with _named(path):
+        plan = make_plan(
+            drafted.book,
+            drafted.outline,
+            book_id=planning.book_id(source, drafted.speech, drafted.reading, options.output_format),
+            speech=drafted.speech,
+            output_format=options.output_format,
+            reading=drafted.reading,
+            lexicon=drafted.lexicon,
+        )
+    sections = zip(drafted.outline.sections, drafted.outline.chosen, strict=True)
+    unread = tuple(section.title for section, chosen in sections if section.kind and not chosen)
+    return Submission(plan, source, drafted.book.cover, () if options.reading.chapters else unread)
 
 
 def store_book(submission: Submission, store: ObjectStore) -> Plan:
@@ -158,10 +172,26 @@ def fetch(store: ObjectStore, key: str, target: Path) -> None:
         raise UserError(f"{target}: {error.strerror}", ExitCode.CANNOT_WRITE) from error
 
 
-def _language(asked: str, of_the_book: str) -> str:
-    """Return a tag as BCP 47 writes it: EPUBs also say `eng`, `en_us` or `iw`."""
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in what is said of its book."""
     try:
-        return langcodes.standardize_tag(asked or of_the_book)
+        yield
+    except UserError as error:
+        if error.code != ExitCode.BAD_INPUT:
+            raise
+        raise type(error)(f"{path}: {error}", error.code) from error
+
+
+def _numbers(chosen: Sequence[bool]) -> str:
+    return ",".join(str(number) for number, read in enumerate(chosen, 1) if read)
+
+
+def _language(asked: str, of_the_book: str) -> str:
+    """Return a tag as BCP 47 writes it: EPUBs also say `eng`, `en_us`, `iw`, `en-GB, fr`, or that it has none."""
+    first = re.split(r"[\s,;.]", of_the_book.strip(), maxsplit=1)[0]
+    try:
+        return langcodes.standardize_tag(asked or ("en" if first in _NO_LANGUAGE else first))
     except LanguageTagError as error:
         if asked:
             raise UserError(f"--language {asked!r}: not a language tag such as en or fr-CA", ExitCode.USAGE) from error

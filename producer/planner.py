@@ -28,6 +28,8 @@ CHAPTER_PAUSE_MS = 1500
 LONGEST_PAUSE_MS = 60_000
 PART_CHARACTERS = 5000
 """Most characters in a part: about a minute of work for a GPU."""
+MOST_PARAGRAPHS = 300_000
+"""Of a book; the Bible has some 31,000 verses. A paragraph takes about 3 KB while a book is planned."""
 MEASURED = 10.0
 """Seconds of work after which a worker's speed counts."""
 SMALLEST_LIMIT = 20
@@ -35,7 +37,7 @@ SMALLEST_LIMIT = 20
 HOUR = 3600.0
 """Seconds; the longest chapter that the table of contents may ask for when it could be cut further."""
 _CELLS = ("td", "th", "dt")
-_PAUSE = re.compile(r"\[pause:(\d{1,4}(?:\.\d{1,3})?)\]", re.IGNORECASE)
+_PAUSE = re.compile(r"\[pause: ?(\d{1,9}(?:\.\d{1,9})?)\]", re.IGNORECASE)
 
 Paragraph = list[Sentence]
 
@@ -75,6 +77,8 @@ def make_plan(
     Raises:
         UserError: nothing in the book can be spoken, or its text does not add up (exit code BAD_INPUT).
     """
+    if sum(len(section.blocks) for section in outlined.sections) > MOST_PARAGRAPHS:
+        raise UserError(f"{book.title!r} has more than {MOST_PARAGRAPHS:,} paragraphs, as no book", ExitCode.BAD_INPUT)
     how = Spoken(speech, lexicon, traits.of(speech.engine))
     chapters: list[Chapter] = []
     passages = list(outlined.passages)
@@ -86,7 +90,8 @@ def make_plan(
             chapters.append(_chapter(section, said.paragraphs, len(chapters), first, speech))
             first += len(chapters[-1].parts)
     if not chapters:
-        raise UserError(f"{book.title!r} holds no text to speak; is it a picture book?", ExitCode.BAD_INPUT)
+        why = "that the pronunciation file does not silence" if lexicon.entries else "to speak; is it a picture book?"
+        raise UserError(f"{book.title!r} holds no text {why}", ExitCode.BAD_INPUT)
     sentences = (sentence for chapter in chapters for part in chapter.parts for sentence in part.sentences)
     return Plan(
         book_id=book_id,
@@ -165,11 +170,14 @@ def split_parts(paragraphs: Sequence[Paragraph], limit: int) -> list[tuple[Sente
     """
     runs: list[tuple[Sentence, ...]] = []
     run: list[Sentence] = []
+    length = 0
     for piece in _pieces(paragraphs, limit):
-        if run and _length(run) + _length(piece) > limit:
+        added = _length(piece)
+        if run and length + added > limit:
             runs.append(tuple(run))
-            run = []
+            run, length = [], 0
         run += piece
+        length += added
     return [*runs, tuple(run)] if run else runs
 
 
@@ -203,11 +211,13 @@ def _say_block(located: Located, how: Spoken, said: Said) -> None:
     for piece, (start, end) in zip(pieces, locate(block, [piece[:2] for piece in pieces]), strict=True):
         text = block.text[piece.start : piece.end]
         if piece.rule:
-            skipped = Skipped(piece.rule, block.origin + start, block.origin + end, text)
+            origin, image = (0, block.path) if block.attribute else (block.origin, "")
+            skipped = Skipped(piece.rule, origin + start, origin + end, text, image)
             said.passages.append(Passage(located.document, skipped))
         else:
             source = Source(document=located.document, path=block.path, start=start, end=end, attribute=block.attribute)
-            other = piece.say if piece.say != text else ""
+            say = block.initial + piece.say if piece.start == 0 else piece.say
+            other = say if say != text else ""
             paragraph.append(Sentence(text=text, pause_ms=SENTENCE_PAUSE_MS, spoken=other, source=source))
         if piece.pause_ms and paragraph:
             paragraph[-1] = paragraph[-1].model_copy(update={"pause_ms": piece.pause_ms})
@@ -250,12 +260,13 @@ def _sentences(text: str, start: int, end: int, how: Spoken, *, heading: bool, l
         first = text.index(sentence, start)
         start = first + len(sentence)
         say = spoken(sentence, how.speech.language, spells=spells, lexicon=how.lexicon, heading=heading)
-        if len(say) > most and limit > SMALLEST_LIMIT:
-            smaller = max(SMALLEST_LIMIT, limit * most // len(say))
-            yield from _sentences(text, first, start, how, heading=heading, limit=min(smaller, limit - 1))
-            continue
-        rule = "symbols" if not is_speakable(sentence) else "" if is_speakable(say) else "lexicon"
-        yield _Piece(first, start, say, rule)
+        if len(say) > most and len(sentence) > SMALLEST_LIMIT:
+            smaller = max(SMALLEST_LIMIT, len(sentence) * most // len(say))
+            yield from _sentences(text, first, start, how, heading=heading, limit=min(smaller, len(sentence) - 1))
+        elif not is_speakable(sentence):
+            yield _Piece(first, start, "", "symbols")
+        else:
+            yield _Piece(first, start, say, "" if is_speakable(say) else "lexicon")
 
 
 def _pause_after(name: str) -> int:

@@ -1,6 +1,6 @@
 """What would be read of a book, as tables for the terminal: its sections, and where every character went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from rich import box
@@ -26,7 +26,7 @@ def section_table(draft: Draft) -> RenderableType:
         seconds = sum(len(located.block.text) for located in section.blocks) / hour_of(draft.speech) * HOUR
         style = "" if chosen else "dim"
         table.add_row(str(number), _title(section), _duration(seconds), _verdict(section, chosen), style=style)
-    return table
+    return Group(table, *_notes(draft.book.problems))
 
 
 def summary(plan: Plan) -> RenderableType:
@@ -36,8 +36,7 @@ def summary(plan: Plan) -> RenderableType:
     table.add_column(overflow="fold")
     for count, said in _lines(plan):
         table.add_row(count, said)
-    notes = [f"[yellow]note:[/] {escape(problem)}" for problem in plan.problems]
-    return Group(table, *notes)
+    return Group(table, *_notes(plan.problems))
 
 
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -47,13 +46,17 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield f"{accounting.spoken:,}", "spoken"
     for rule, count in accounting.skipped.items():
         yield f"{count:,}", f"not spoken: {rule}"
-    yield "0", "lost"
+    yield "0", "neither spoken nor skipped"
     sentences = sum(len(part.sentences) for part in plan.parts)
     seconds = sum(part.estimate for part in plan.parts)
     yield "", ""
     yield f"{len(plan.chapters):,}", "chapters"
     yield f"{len(plan.parts):,}", f"parts, of {sentences:,} sentences"
     yield _duration(seconds), f"of audio, estimated for {plan.speech.engine} in {plan.speech.language}"
+
+
+def _notes(problems: Iterable[str]) -> list[str]:
+    return [f"[yellow]note:[/] {escape(problem)}" for problem in problems]
 
 
 def _title(section: Section) -> str:

@@ -27,9 +27,9 @@ MAX_MEMBER_BYTES = 64 * 2**20
 MAX_TOTAL_BYTES = 512 * 2**20
 """Unpacked size of all files that are read."""
 MAX_RATIO = 200
-"""Unpacked to packed size of one file that is read; text packs 2:1 to 10:1, a zip bomb up to 1,032:1."""
+"""Unpacked to packed size of the files that are read; text packs 2:1 to 10:1, a zip bomb up to 1,032:1."""
 RATIO_FREE_BYTES = 4 * 2**20
-"""Up to this size a file may pack as well as it can."""
+"""Up to this size in all they may pack as well as they can."""
 
 _CHUNK = 64 * 2**10
 _DIRECTORY_BYTES = 512 * MAX_MEMBERS
@@ -95,6 +95,7 @@ class Archive:
         self.path = path
         self.bytes_read = 0
         """Unpacked bytes so far."""
+        self._bytes_packed = 0
         with ExitStack() as stack:
             raw = stack.enter_context(_BoundedFile(path))
             self._zip = stack.enter_context(zipfile.ZipFile(raw))
@@ -166,12 +167,13 @@ class Archive:
                 content += chunk
                 self._check_size(name, member, len(content))  # what the zip declares may be a lie
         self.bytes_read += len(content)
+        self._bytes_packed += member.compress_size
         return bytes(content)
 
     def _check_size(self, name: str, member: zipfile.ZipInfo, size: int) -> None:
         if size > MAX_MEMBER_BYTES:
             raise Oversized(name, f"it unpacks to more than {MAX_MEMBER_BYTES // 2**20} MiB")
-        if size > max(RATIO_FREE_BYTES, MAX_RATIO * member.compress_size):
+        if self.bytes_read + size > max(RATIO_FREE_BYTES, MAX_RATIO * (self._bytes_packed + member.compress_size)):
             raise Oversized(name, f"it unpacks to more than {MAX_RATIO} times its size")
         if self.bytes_read + size > MAX_TOTAL_BYTES:
             raise Oversized(name, f"with it more than {MAX_TOTAL_BYTES // 2**20} MiB would be unpacked")

@@ -24,7 +24,7 @@ from producer.sections.cuts import (
     shortened,
     words,
 )
-from producer.sections.extract import Block, Extract
+from producer.sections.extract import Extract
 
 FIRST_WORDS = 40
 """Most characters of a title that is the first words of the text."""
@@ -36,6 +36,26 @@ _CHAPTER = re.compile(
     r"(chapter|kapitel|chapitre|capítulo|capitolo|глава|الفصل|פרק)\b|第|[ivxlcdm]+\W*$|[\d\W_一二三四五六七八九十]+$",
     re.IGNORECASE,
 )
+
+_MADE_BY = re.compile(
+    r"((\w+ ){0,2}(illustrat|translat|edit|retold|compil|adapt)|with (\w+ )?(introd|photo|draw|pref|forew))\w* "
+    r"(\w+ ){0,3}by .{1,60}$|(translated|übersetzt|aus dem|traduit|traducción) .{1,60}$",
+    re.IGNORECASE,
+)
+"""How a line of a title page says who else made the book."""
+_NUMBER = re.compile(r"\d+(st|nd|rd|th)?|[ivxlcdm]+")
+_TITLE_WORDS = frozenset(
+    (
+        "a an the by in of and with from or for to de la le les du von par par der die das ein eine und "
+        "novel novels romance story stories tale tales poems play plays novella history collection anthology roman "
+        "erzählung erzählungen récit novela romanzo volume volumes vol book books part parts edition editions ebook "
+        "illustrated illustrations complete unabridged revised author authors first second third fourth fifth one two "
+        "three four five six seven mr mrs miss ms dr sir lady rev esq press publisher publishers publishing published "
+        "verlag éditions editions company co ltd inc sons london new york boston paris berlin leipzig oxford cambridge "
+        "edinburgh chicago philadelphia toronto münchen wien zürich"
+    ).split()
+)
+"""What title pages say besides names."""
 
 
 class Section(NamedTuple):
@@ -61,7 +81,10 @@ class _Chunk(NamedTuple):
     kind: str
     why: str
     begins_document: bool
-    is_short: bool
+    has_heading: bool
+    """Whether it begins with one."""
+    is_rest: bool
+    """Whether it is no more than a few lines that may belong to what stands before it in its document."""
 
 
 class _Draft(NamedTuple):
@@ -100,29 +123,69 @@ def _chunks(book: Book, flow: Sequence[Located], cuts: Mapping[int, Cut], limit:
         for place, located in enumerate(flow)
         if place in cuts or begins_document(flow, place) or located.block.kind != flow[place - 1].block.kind
     ]
-    for start, end in pairwise([*starts, len(flow)]):
-        blocks = [located.block for located in flow[start:end]]
-        cut = cuts.get(start)
-        title = cut.title if cut else heading_of(flow[start : start + 1])
-        text = " ".join(block.text for block in blocks)
-        begins = begins_document(flow, start)
-        landmark = landmarks.get(book.documents[flow[start].document].href, "") if begins else ""
-        kind, why = _kind(blocks, text, title, landmark, limit)
-        yield _Chunk(start, end, cut, kind, why, begins, len(text) <= matter.BY_TEXT_LIMIT)
+    for begin, behind in pairwise([*starts, len(flow)]):
+        parts = _parts(flow[begin:behind], cuts.get(begin), book)
+        for start, end in pairwise([begin, *(begin + part for part in parts), behind]):
+            cut = cuts.get(start)
+            begins = begins_document(flow, start)
+            is_whole = begins and (cut or not parts)
+            landmark = landmarks.get(book.documents[flow[start].document].href, "") if is_whole else ""
+            page = _page(flow[start:end], book)
+            kind, why = flow[start].block.kind, "markup"
+            if not kind:
+                kind, why = _kind(page, cut, landmark, limit, book)
+            is_rest = start == begin and len(page.text) <= matter.BY_TEXT_LIMIT
+            yield _Chunk(start, end, cut, kind, why, begins, page.lines[0].is_heading, is_rest)
 
 
-def _kind(blocks: Sequence[Block], text: str, title: str, landmark: str, limit: float) -> tuple[str, str]:
-    """Return the kind of matter that blocks are, and what gave it away."""
-    if blocks[0].kind:
-        return blocks[0].kind, "markup"
-    if len(text) > limit:
+def _page(blocks: Iterable[Located], book: Book) -> matter.Page:
+    lines = (matter.Line(each.block.text, each.block.linked, is_heading(each)) for each in blocks)
+    return matter.Page(tuple(lines), book.authors, book.language)
+
+
+def _parts(blocks: Sequence[Located], cut: Cut | None, book: Book) -> list[int]:
+    """Return where text begins or ends that shares a document with matter, and nothing but what it says tells."""
+    if blocks[0].block.kind:
+        return []
+    lines = _page(blocks, book).lines
+    if cut is None:
+        return [place for place in matter.around_copyright(lines) if 0 < place < len(lines)]
+    kind = matter.of_title(cut.title)
+    return _behind_title(lines, matter.limit_of(kind), book) if kind in {"cover", "title page"} else []
+
+
+def _behind_title(lines: Sequence[matter.Line], limit: float, book: Book) -> list[int]:
+    """Return the first heading that is none of a title page, when the text is too long for one."""
+    *sizes, size = accumulate((len(line.text) for line in lines), initial=0)
+    if size <= limit:
+        return []
+    headings = (place for place, line in enumerate(lines) if place and line.is_heading)
+    place = next((place for place in headings if _begins_text(lines[place].text, book)), 0)
+    return [place] if place and sizes[place] <= limit else []
+
+
+def _begins_text(heading: str, book: Book) -> bool:
+    return bool(PART.match(heading) or _CHAPTER.match(heading)) or not _is_accounted_for(heading, book)
+
+
+def _kind(page: matter.Page, cut: Cut | None, landmark: str, limit: float, book: Book) -> tuple[str, str]:
+    """Return the kind of matter that a text is, and what gave it away; both empty for none."""
+    if len(page.text) > limit:
         return "", ""
-    if landmark:
-        return landmark, "landmarks"
-    if by_title := matter.of_title(title):
+    first = page.lines[0]
+    title = cut.title if cut else first.text if first.is_heading else ""
+    is_chapter = cut is not None and _is_chapter(cut.title, book)
+    if not is_chapter and (by_landmark := matter.marked(landmark, page)):
+        return by_landmark, "landmarks"
+    if by_title := matter.named(title, page):
         return by_title, "title"
-    by_text = matter.of_text(text, sum(block.linked for block in blocks))
+    by_text = matter.of_text(page, is_chapter=is_chapter)
     return by_text, "text" if by_text else ""
+
+
+def _is_chapter(title: str, book: Book) -> bool:
+    """Say whether a title is neither that of matter nor of the book, nor none at all."""
+    return bool(title) and not (NO_TITLE.fullmatch(title) or matter.of_title(title) or fold(title) == fold(book.title))
 
 
 def _gathered(chunks: Sequence[_Chunk]) -> list[_Draft]:
@@ -159,12 +222,13 @@ def _home(last: _Draft | None, text: _Draft | None, chunk: _Chunk, started: bool
     if last is None or (chunk.begins_document and not started):
         return None
     if last.kind == chunk.kind:
-        return last
+        is_its_own = not chunk.kind and last.cut is None and chunk.begins_document and chunk.has_heading
+        return None if is_its_own else last
     if chunk.kind:
         return None
     if last.cut is None:
         return text if started else None  # matter without an entry is only inserted
-    is_left_over = chunk.is_short and not chunk.begins_document and matter.of_title(last.cut.title)
+    is_left_over = chunk.is_rest and not chunk.begins_document and matter.of_title(last.cut.title)
     return last if is_left_over else None
 
 
@@ -184,7 +248,8 @@ def _section(draft: _Draft, flow: Sequence[Located], limit: float) -> Section:
     cut, first = draft.cut, draft.chunks[0]
     blocks = tuple(located for chunk in draft.chunks for located in flow[chunk.start : chunk.end])
     kind, why = first.kind, first.why
-    if not kind or (why != "markup" and sum(len(located.block.text) for located in blocks) > limit):
+    size = sum(len(located.block.text) for located in blocks)
+    if not kind or (why != "markup" and size > min(limit, matter.limit_of(kind))):
         kind, why = "", cut.why if cut else "document"
     return Section(_title(cut, blocks), cut.group if cut else (), kind, why, blocks)
 
@@ -218,7 +283,7 @@ def _is_title_page(section: Section, book: Book, before: Sequence[Section]) -> b
         is_below = any(each.kind == "title page" for each in before) and _document(before[-1]) == _document(section)
         if is_below or words(book.title)[: len(said)] == said:
             return True
-    return _names(texts, book)
+    return _names(texts, book) and all(_is_accounted_for(text, book) for text in texts)
 
 
 def _document(section: Section) -> int:
@@ -235,3 +300,15 @@ def _names(texts: Iterable[str], book: Book) -> bool:
     if any(edges.issuperset(span) for span in found):
         return True
     return bool(found) and any(all(fold(word) in whole for word in author.split()) for author in book.authors)
+
+
+def _is_accounted_for(line: str, book: Book) -> bool:
+    """Say whether a line says only what title pages say: the title, who made the book, where, when, and what it is."""
+    if _MADE_BY.match(line) or matter.of_title(line):
+        return True
+    names = [book.title, *book.authors, book.metadata.publisher or ""]
+    rest = fold(line)
+    for name in sorted(map(fold, names), key=len, reverse=True):
+        rest = rest.replace(name, "") if name else rest
+    known = _TITLE_WORDS.union(*map(words, names))
+    return not rest or all(word in known or _NUMBER.fullmatch(word) for word in words(line))

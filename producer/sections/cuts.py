@@ -12,6 +12,10 @@ from producer.sections.extract import HEADINGS, Block, Extract
 
 QUARTER = 0.25
 """Of an hour: what groups chapters is itself one when all of it takes less, unless it is called a part."""
+FEW_MINUTES = 1 / 20
+"""Of an hour: chapters are longer on average than what only an entry with text of its own groups."""
+LITTLE = 1 / 36
+"""Of an hour: the text of its own of an entry that groups those under it, or a tenth of it all."""
 LONGEST_TITLE = 250
 """Most characters of any title: some books mark whole paragraphs as headings."""
 DEEPEST = 16
@@ -47,7 +51,8 @@ class Cut(NamedTuple):
 
     def inside(self) -> tuple[str, ...]:
         """Return the group of what is part of it."""
-        return (*self.group, self.title) if self.title and not NO_TITLE.fullmatch(self.title) else self.group
+        is_none = not self.title or NO_TITLE.fullmatch(self.title) or matter.of_title(self.title)
+        return self.group if is_none else (*self.group, self.title)
 
 
 def find_cuts(book: Book, extracts: Sequence[Extract], flow: Sequence[Located], hour: float) -> dict[int, Cut]:
@@ -234,7 +239,7 @@ class _Cutter:
         positions = [cut.position for cut in inner]
         if self._is_bare(node) and node.end in positions:  # its heading is read at the start of what follows
             number = positions.index(node.end)
-            if not matter.of_title(inner[number].title):
+            if not matter.of_title(inner[number].title) and not self._is_page_above(node):
                 inner[number] = inner[number]._replace(position=node.start)
                 return inner
         return [*self._of_stretch(own, node.end), *inner]
@@ -248,9 +253,33 @@ class _Cutter:
 
     def _groups(self, node: _Node) -> bool:
         """Say whether an entry has no text of its own, and is there to group those under it."""
+        if self._is_page_above(node):
+            return True
         several = len(node.children) > 1 and node.total > QUARTER * self._hour
         named = node.start == node.end or several or PART.match(node.title)
-        return bool(named) and self._is_bare(node)
+        return bool(named and self._is_bare(node)) or self._has_chapters(node)
+
+    def _is_page_above(self, node: _Node) -> bool:
+        """Say whether an entry is matter that text stands under, as a title page that the chapters belong to."""
+        kind = matter.of_title(node.title)
+        own = self._flow[node.start : node.end]
+        under = [self._flow[child.first] for child in node.children if child.total]
+        if kind in {"cover", "title page", "copyright", "contents"}:
+            return True
+        if kind and own and any(each.document != own[0].document for each in under):
+            return True
+        return any(each.block.kind for each in own) and not all(each.block.kind for each in under)
+
+    def _has_chapters(self, node: _Node) -> bool:
+        """Say whether an entry has little text of its own, and chapters under it."""
+        own = self._size(node.start, node.end)
+        if own >= max(LITTLE * self._hour, node.total / 10):
+            return False
+        if PART.match(node.title):
+            return True
+        under = [child for child in node.children if child.total]
+        begin = all(is_heading(self._flow[each.first]) or begins_document(self._flow, each.first) for each in under)
+        return begin and len(under) > 1 and node.total - own > len(under) * FEW_MINUTES * self._hour
 
     def _is_bare(self, node: _Node) -> bool:
         """Say whether an entry has nothing of its own but its heading."""
@@ -259,9 +288,10 @@ class _Cutter:
 
     def _of_stretch(self, cut: Cut, end: int) -> list[Cut]:
         """Return the cut of a stretch of text, and those of its headings when it takes longer than an hour."""
-        inner = (
-            self._of_headings(cut.position + 1, end, cut.inside()) if self._size(cut.position, end) > self._hour else []
-        )
+        if self._size(cut.position, end) <= self._hour:
+            return [cut]
+        within = (cut.position + 1, end, cut.inside())
+        inner = self._of_headings(*within) or self._of_documents(*within)
         if inner and all(map(is_heading, self._flow[cut.position : inner[0].position])):
             return [inner[0]._replace(position=cut.position), *inner[1:]]
         return [cut, *inner]
@@ -282,5 +312,9 @@ class _Cutter:
 
     def _without_contents(self) -> list[Cut]:
         end = len(self._flow)
-        starts = (position for position in range(end) if begins_document(self._flow, position))
-        return self._of_headings(0, end, ()) or [Cut(start, "", (), "document") for start in starts]
+        return self._of_headings(0, end, ()) or self._of_documents(0, end, ())
+
+    def _of_documents(self, start: int, end: int, group: tuple[str, ...]) -> list[Cut]:
+        """Return the cuts of documents; the first words are their titles."""
+        starts = (position for position in range(start, end) if begins_document(self._flow, position))
+        return [Cut(position, "", group, "document") for position in starts]

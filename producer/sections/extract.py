@@ -10,7 +10,7 @@ from lxml import etree
 
 from producer.markup import BLOCKS, Element, collapse, identifiers, local_name, semantics, text_content
 from producer.sections import matter
-from producer.sections.notes import MARK, Notes
+from producer.sections.notes import ENDING, MARK, Notes, is_raised_sign, is_sign, may_refer
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _SILENT = {
@@ -31,6 +31,13 @@ _SILENT = {
 }
 """Elements that are not read, and the rule that their text is counted under."""
 PAGE_BREAK = "pagebreak"
+_PAGE_CLASSES = frozenset("pagenum pageno page-number pagenumber x-ebookmaker-pageno folio".split())
+_PAGE_NUMBER = re.compile(
+    r"[\[({]?\s*((pages?|pg|pp?|s|seite|pag)\b\.?\s*)?(\d{1,4}|[ivxlc]{1,8})\s*[\])}]?\.?", re.IGNORECASE
+)
+_RAISED = ("sup", "sub")
+_ORDINAL = re.compile(r"(st|nd|rd|th|e|er|re|ère|ème)\b", re.IGNORECASE)
+_INITIAL = re.compile(r"[^\W\d_]{1,2}")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
@@ -67,6 +74,8 @@ class Block(NamedTuple):
     """Whether a horizontal rule stands before it: a break between scenes."""
     attribute: str = ""
     """`alt` for the description of an image."""
+    initial: str = ""
+    """Letters before its first word, of which an image shows them; no part of its text."""
 
 
 class Skipped(NamedTuple):
@@ -78,6 +87,8 @@ class Skipped(NamedTuple):
     end: int
     text: str
     """White space may be collapsed."""
+    image: str = ""
+    """Path of the image when it is from its description; start and end count there then."""
 
 
 class Extract(NamedTuple):
@@ -161,6 +172,11 @@ class _Walker:
         self._images: list[tuple[str, str]] = []
         self._linked = 0
         self._blank_line = True
+        self._has_words = False
+        self._initial = ""
+        self._awaited = ("", "")
+        self._parts_numbers = False
+        self._parts_titles = False
 
     def walk(self, root: Element) -> None:
         walker = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
@@ -170,7 +186,7 @@ class _Walker:
                     walker.skip_subtree()
             else:
                 if event == "end":
-                    self._end()
+                    self._end(local_name(element))
                 if element is not root:
                     self._text(element.tail)
         self._flush()
@@ -195,8 +211,10 @@ class _Walker:
             return True
         if name == "br":
             self._line_break()
-        elif name == "img" and self._alt_text:
-            self._images.append((frame.path, element.get("alt", "")))
+        elif name == "img":
+            self._image(frame.path, element.get("alt", ""))
+        self._parts_numbers |= name in _RAISED
+        self._parts_titles |= frame.name in HEADINGS and name not in _RAISED and _touches(element)
         self._text(element.text)
         return False
 
@@ -218,7 +236,8 @@ class _Walker:
             parts=is_block or kind != outer.kind or note != outer.note,
         )
 
-    def _end(self) -> None:
+    def _end(self, name: str) -> None:
+        self._parts_numbers |= name in _RAISED
         if self._frames[-1].parts:
             self._flush()
         self._frames.pop()
@@ -235,22 +254,63 @@ class _Walker:
     def _rule(self, element: Element, name: str, words: tuple[str, ...]) -> str:
         if name in _SILENT:
             return _SILENT[name]
-        if element in self._notes.references:
+        if self._is_reference(element, name):
             return "note reference"
-        if PAGE_BREAK in words and len(text_content(element).strip()) <= MARK:
+        if _is_page_number(element, name, words):
             return "page number"
-        hidden = element.get("hidden") is not None or element.get("aria-hidden", "").lower() == "true"
-        return "hidden" if hidden or _HIDDEN_STYLE.search(element.get("style", "")) else ""
+        hidden = element.get("hidden") is not None or _HIDDEN_STYLE.search(element.get("style", ""))
+        return "hidden" if hidden else ""
+
+    def _is_reference(self, element: Element, name: str) -> bool:
+        """Say whether an element is only the sign of a note; a word that refers to one is read."""
+        if element in self._notes.references:
+            return is_sign(element)
+        if name != "sup" or not is_raised_sign(element):
+            return False
+        if element.getparent() in self._notes.references:
+            return True
+        is_linked = self._frames[-1].linked or next(element.iter("{*}a"), None) is not None
+        return not is_linked and may_refer("".join(run.text[-ENDING:] for run in self._runs[-ENDING:]))
 
     def _text(self, text: str | None) -> None:
         if not text:
             return
+        self._part(text)
+        self._begin(text)
         self._runs.append(Run(self._position, text))
         self._position += len(text)
         if not text.isspace():
             self._blank_line = False
+            self._has_words = True
             if self._frames[-1].linked:
                 self._linked += len(text.strip())
+
+    def _image(self, path: str, alt: str) -> None:
+        """Note an image that may be described, and that may be the first letter of the text right behind it."""
+        if self._alt_text:
+            self._images.append((path, alt))
+        if letters := alt.strip():
+            begins = _INITIAL.fullmatch(letters) and not self._has_words
+            self._awaited = (path, letters) if begins else ("", "")
+
+    def _begin(self, text: str) -> None:
+        path, letters = self._awaited
+        self._awaited = ("", "")
+        if letters and text[0].isalpha() and not text.startswith(letters):
+            self._initial = letters
+            self._images = [image for image in self._images if image[0] != path]
+
+    def _part(self, text: str) -> None:
+        """Part two numbers, or a number and a title, that only their style parts."""
+        last, first = self._runs[-1].text[-1] if self._runs else "", text[0]
+        numbers = self._parts_numbers and last.isdecimal() and first.isdecimal()
+        titles = self._parts_titles and (
+            (last.isdecimal() and first.isalpha() and not _ORDINAL.match(text))
+            or (last.isalpha() and first.isdecimal())
+        )
+        if numbers or titles:
+            self._runs.append(Run(self._position, "\n"))
+        self._parts_numbers = self._parts_titles = False
 
     def _skip(self, rule: str, text: str) -> None:
         if text and not text.isspace():
@@ -259,6 +319,7 @@ class _Walker:
 
     def _line_break(self) -> None:
         """A line ends; an empty line ends the paragraph."""
+        self._awaited = ("", "")
         if self._blank_line:
             self._flush()
         self._runs.append(Run(self._position, "\n"))
@@ -266,6 +327,8 @@ class _Walker:
 
     def _flush(self) -> None:
         """End the block that the walk stands in, if it has any text; images in it are described after it."""
+        self._parts_numbers = self._parts_titles = False
+        self._awaited = ("", "")
         if not self._runs and not self._images:
             return
         frame = self._frames[-1]
@@ -280,19 +343,41 @@ class _Walker:
             references=(),
             linked=self._linked,
             after_rule=False,
+            initial=self._initial,
         )
         self._add(block)
         for path, alt in self._images:
             text = collapse(alt)
             runs = (Run(0, alt),)
-            self._add(block._replace(name="img", text=text, runs=runs, path=path, origin=0, linked=0, attribute="alt"))
+            image = block._replace(name="img", text=text, runs=runs, path=path, origin=0, linked=0)
+            self._add(image._replace(attribute="alt", initial=""))
         self._runs = []
         self._images = []
+        self._initial = ""
         self._linked = 0
         self._blank_line = True
+        self._has_words = False
 
     def _add(self, block: Block) -> None:
         if block.text:
             self.blocks.append(block._replace(references=tuple(self._references), after_rule=self._after_rule))
             self._references = []
             self._after_rule = False
+
+
+def _is_page_number(element: Element, name: str, words: Collection[str]) -> bool:
+    """Say whether an element is the number of a page, as it says or as its style and its look say."""
+    if PAGE_BREAK in words:
+        return len(text_content(element).strip()) <= MARK
+    if name not in {"span", "a", "div", "p"} or _PAGE_CLASSES.isdisjoint(element.get("class", "").lower().split()):
+        return False
+    text = text_content(element).strip()
+    return len(text) <= MARK and bool(_PAGE_NUMBER.fullmatch(text))
+
+
+def _touches(element: Element) -> bool:
+    """Say whether an element stands right behind another one that is not raised."""
+    before = element.getprevious()
+    while before is not None and not isinstance(before.tag, str) and not before.tail:
+        before = before.getprevious()
+    return before is not None and isinstance(before.tag, str) and not before.tail and local_name(before) not in _RAISED

@@ -24,7 +24,21 @@ _NEAR = 8
 _REFERENCE = frozenset(["noteref"])
 _BODY = frozenset(["footnote", "endnote", "rearnote"])
 _marked = etree.XPath("//*[@id or @name or @xml:id or @role or @*[local-name()='type' or name()='epub:type']]")
-_SIGN = re.compile(r"[\[({]?\s*(\d{1,4}|[a-z]|[ivxlc]{1,6}|[*†‡§¶#]{1,4})\s*[\])}]?\.?", re.IGNORECASE)
+_SIGN = re.compile(
+    r"[\[({]?\s*(\d{1,4}|[a-z]|(?=[ivxlc])c{0,3}(x[cl]|l?x{0,3})(i[xv]|v?i{0,4})|[*†‡§¶#]{1,4})\s*[\])}]?\.?",
+    re.IGNORECASE,
+)
+_SAID_SIGN = re.compile(
+    r"[\W\d_\xb2\xb3\xb9\u2070-\u2089]*|\W*[\u03b1-\u03c9\u0430-\u044f\u05d0-\u05ea\u0621-\u064a]\W*|"
+    r"\W*(note|fn|n|anm|nota|注|註)[.\s]{0,2}\d{1,4}\W*",
+    re.IGNORECASE,
+)
+"""What else is a sign when the markup says that it refers to a note."""
+_RAISED_SIGN = re.compile(r"\d{1,3}|[*†‡]{1,3}")
+_SENTENCE_END = re.compile(r"((?<!\d)|(?<=\b\d{4}))[.,:;!?…。\uff01\uff1f、][)\]]?['\u2019\"”»]?\Z|[\"”»」』]\Z")
+"""Behind other text a raised sign may be an exponent, behind a full stop in a number its cents."""
+ENDING = 8
+"""Most characters at the end of a text that say whether a raised sign behind it refers to a note."""
 _BRACKETED = re.compile(r"[\[({].*[\])}]|[*†‡§¶]+")
 _NAMED = re.compile(r"note|\bfn|super|\bsup\b", re.IGNORECASE)
 _CONTAINERS = frozenset("article aside blockquote dd div dt li p section td tr".split())
@@ -101,7 +115,7 @@ class _Finder:
         if block is None or local_name(block) not in _CONTAINERS or not self._could_be_note(block):
             return
         body = self._whole(href, block)
-        if _is_sign(body[-1]):
+        if _holds_sign(body[-1]):
             return
         links = {link for part in body for link in part.iter("{*}a")}
         guesses = {link: origin for link, origin in self.guesses.get(key, {}).items() if link not in links}
@@ -116,16 +130,17 @@ class _Finder:
             self._notes.bodies.update(dict.fromkeys(body, key))
 
     def _whole(self, href: str, block: Element) -> tuple[Element, ...]:
-        """Return also what stands beside a note's number, and all of what is called a note and holds no other."""
+        """Return also what stands beside a note's number, and all of an item or so-called note that holds no other."""
         parent, after = block.getparent(), block.getnext()
         if local_name(block) == "dt" and after is not None and local_name(after) == "dd":
             return block, after
         if parent is None:
             return (block,)
-        if local_name(block) == "td" and _is_sign(block) and self._could_be_note(parent):
+        if local_name(block) == "td" and _holds_sign(block) and self._could_be_note(parent):
             return (parent,)
         is_first = local_name(parent) in _CONTAINERS and next(parent.iterchildren(etree.Element), None) is block
-        if not is_first or not _NAMED.search(parent.get("class", "")) or not self._could_be_note(parent):
+        is_named = _NAMED.search(parent.get("class", "")) or local_name(parent) in {"li", "dd"}
+        if not is_first or not is_named or not self._could_be_note(parent):
             return (block,)
         return (block,) if self._holds_others(href, block) else (parent,)
 
@@ -154,6 +169,34 @@ class _Finder:
             around = (*anchors, *block.iter(etree.Element))
             self._around[block] = frozenset(f"{href}#{name}" for each in around for name in identifiers(each))
         return self._around[block]
+
+
+def is_sign(reference: Element) -> bool:
+    """Say whether what refers to a note is only that, so that nobody reads it; else it is a word of the text."""
+    text = text_content(reference).strip()
+    if _SIGN.fullmatch(text) or _SAID_SIGN.fullmatch(text):
+        return True
+    raised = any("".join(text_content(each).split()) == "".join(text.split()) for each in reference.iter("{*}sup"))
+    return raised or _is_raised(reference)
+
+
+def is_raised_sign(element: Element) -> bool:
+    """Say whether raised text is a number or a symbol."""
+    return bool(_RAISED_SIGN.fullmatch(text_content(element).strip()))
+
+
+def may_refer(before: str) -> bool:
+    """Say whether a raised sign that nothing links to a note refers to one, by the end of the text right before it."""
+    return bool(_SENTENCE_END.search(before))
+
+
+def _is_raised(link: Element) -> bool:
+    element: Element | None = link
+    while element is not None and local_name(element) not in BLOCKS:
+        if local_name(element) == "sup":
+            return True
+        element = element.getparent()
+    return False
 
 
 def _key(target: str, resolve: Resolve) -> str:
@@ -200,7 +243,7 @@ def _has_words(text: str | None) -> bool:
     return text is not None and any(map(str.isalnum, text))
 
 
-def _is_sign(element: Element) -> bool:
+def _holds_sign(element: Element) -> bool:
     return bool(_SIGN.fullmatch(text_content(element).strip()))
 
 

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -52,7 +53,7 @@ def outline(book: Book, reading: Reading, hour: float) -> Outline:
         UserError: there is no text in it (exit code BAD_INPUT), or no section has a number that was asked for (USAGE).
     """
     roots = [(document.href, markup.parse(markup.decode(document.content))) for document in book.documents]
-    found = notes.find(roots, _resolver)
+    found = notes.find(roots, _resolver([href for href, _root in roots]))
     cuts = _fragments(book.contents)
     extracts = [extract(root, found, cuts=cuts.get(href, ()), alt_text=reading.alt_text) for href, root in roots]
     shelf = _Notes(extracts, reading)
@@ -174,12 +175,24 @@ def _fragments(contents: Iterable[Entry]) -> dict[str, set[str]]:
     return found
 
 
-def _resolver(base: str) -> Callable[[str], tuple[str, str]]:
-    folder = posixpath.dirname(base)
+def _resolver(hrefs: Sequence[str]) -> Callable[[str], notes.Resolve]:
+    """Return what resolves links of a document; a careless one leads to the only document that fits."""
+    spelled: dict[str, list[str]] = {}
+    for href in hrefs:
+        spelled.setdefault(_folded(href), []).append(href)
+    exact = frozenset(hrefs)
 
-    def resolve(link: str) -> tuple[str, str]:
-        path, _, fragment = link.partition("#")
-        target = posixpath.normpath(posixpath.join(folder, unquote(path))) if path else base
-        return target, unquote(fragment)
+    def of_document(base: str) -> notes.Resolve:
+        def resolve(link: str) -> tuple[str, str]:
+            path, _, fragment = link.partition("#")
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(path))) if path else base
+            fitting = [] if target in exact else spelled.get(_folded(target), [])
+            return fitting[0] if len(fitting) == 1 else target, unquote(fragment)
 
-    return resolve
+        return resolve
+
+    return of_document
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", unquote(path)).casefold()

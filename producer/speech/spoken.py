@@ -26,6 +26,8 @@ _ODD = re.compile(rf"[^\S ]|  |{_GONE.pattern}|{_FORM.pattern}")
 _NARROW = re.compile(r"[\u00a0\u2009\u202f](?<=\d.)(?=\d{3}(?!\d))")
 """A space that does not break, between thousands: it groups them in any language."""
 _FIGURE = re.compile(r"[\d½⅓⅔¼¾]")
+_MUTE = re.compile(r"[†‡‖¶|•◦▪▫■□●○◆◇★☆☙❦↩↵^~]+|(?<!\d)\*+|\*+(?!\d)|(?<!\w)_+|_+(?!\w)")
+"""Ornaments and marks of notes, which engines call by name or stumble over."""
 _KEPT = re.compile(
     r"((?:https?|ftp)://[^\s<>]+|(?<![\w.@-])www\.[^\s<>]+"
     r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"
@@ -61,7 +63,7 @@ def spoken(text: str, language: str, *, spells: frozenset[str], lexicon: Lexicon
         text = "".join(pieces)
     else:
         text = _apply(text, language, spells)
-    return " ".join(text.split())
+    return " ".join(_MUTE.sub(" ", text).split())
 
 
 def clean(text: str) -> str:

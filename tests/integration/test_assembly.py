@@ -13,7 +13,7 @@ from e2a.plan import Accounting, Chapter, Metadata, Plan, letters
 from e2a.settings import SynthSettings
 from e2a.storage import keys
 from e2a.testing import MemoryStore
-from merger.assembly import AssemblyFailed, CorruptPart, assemble, check_programs
+from merger.assembly import AssemblyFailed, CorruptPart, TextLost, assemble, check_programs
 from synth_consumer import part as parts
 from synth_consumer.engines.simulated import SimulatedEngine
 from tests.servers import ROOT, require
@@ -174,7 +174,7 @@ def test_a_book_that_adds_up(plan: Plan, store: MemoryStore) -> None:
 def test_a_book_that_does_not_add_up(plan: Plan, store: MemoryStore, change: dict[str, object]) -> None:
     """A plan that lost some of the book on its way is never assembled."""
     accounting = accounting_of(plan).model_copy(update=change)
-    with pytest.raises(AssemblyFailed, match="does not add up"):
+    with pytest.raises(TextLost, match="does not add up"):
         assemble(plan.model_copy(update={"accounting": accounting}), store)
 
 
@@ -183,7 +183,7 @@ def test_a_plan_that_lost_a_sentence(plan: Plan, store: MemoryStore) -> None:
     accounting = accounting_of(plan)
     shorter = accounting.model_copy(update={"spoken": accounting.spoken - 1, "characters": accounting.characters - 1})
     assert shorter.adds_up
-    with pytest.raises(AssemblyFailed, match="does not add up"):
+    with pytest.raises(TextLost, match="does not add up"):
         assemble(plan.model_copy(update={"accounting": shorter}), store)
 
 

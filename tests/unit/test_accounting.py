@@ -1,15 +1,17 @@
 """Where every character of a book went: the proof holds for real plans, and notices whatever is changed in them."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from e2a.errors import ExitCode, UserError
+from e2a.errors import ExitCode
 from e2a.plan import Accounting, Reading, Sentence
-from producer.accounting import account
+from producer.accounting import TextDoesNotAddUp, account
 from producer.epub import Book, Document
 from producer.sections.extract import Skipped
 from producer.sections.outline import Outline, Passage, outline
+from producer.speech import lexicon
 from tests.unit.books import page, plan_of, small_book
 
 BODY = (
@@ -37,7 +39,7 @@ def sentences(book: Book) -> list[Sentence]:
 
 def fault(book: Book, sentences: list[Sentence], passages: list[Passage]) -> str:
     """Return the complaint about a text that does not add up: one line, exit code BAD_INPUT."""
-    with pytest.raises(UserError, match="does not add up") as caught:
+    with pytest.raises(TextDoesNotAddUp, match="does not add up") as caught:
         account(book.documents, sentences, passages)
     assert caught.value.code == ExitCode.BAD_INPUT
     assert str(caught.value).count("\n") == 0
@@ -131,6 +133,37 @@ def symbols(outlined: Outline) -> list[Passage]:
     """Return what is not read of the book above, with the ornament that only the planner passes over."""
     start = len("head") + len("OneItbegins,1 here. And there is more of it.") + 1
     return [*outlined.passages, Passage(0, Skipped("symbols", start, start + 5, "* * *"))]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [("hidden", "which it is not"), ("ruby reading", "which it is not"), ("note reference", "too long for one")],
+)
+def test_rule_that_does_not_apply(book: Book, sentences: list[Sentence], rule: str, said: str) -> None:
+    """Text that is skipped as something that it is not is noticed: the rules are not taken at their word."""
+    passages = symbols(outline(book, Reading(), 54_000))
+    dropped = sentences.pop(1)
+    assert dropped.source is not None
+    start = len("head") + len("One") + dropped.source.start
+    stray = Skipped(rule, start, start + dropped.source.end - dropped.source.start, dropped.text)
+    assert said in fault(book, sentences, [*passages, Passage(0, stray)])
+
+
+def test_description_that_is_silenced(tmp_path: Path) -> None:
+    """A description may be read in part, when the pronunciation file silences the rest."""
+    (tmp_path / "words.txt").write_text("/Figure.*/ =\n")
+    book = small_book("<p>Text.</p><img src='x' alt='A lamp in the long dark road. Figure 12 of all the figures.'/>")
+    plan = plan_of(book, Reading(alt_text=True), lexicon.read(tmp_path / "words.txt"))
+    assert [each.text for part in plan.parts for each in part.sentences] == ["Text.", "A lamp in the long dark road."]
+    assert plan.accounting is not None
+    assert plan.accounting.skipped == {"head": 4, "lexicon": len("Figure12ofallthefigures.")}
+
+
+def test_entities_that_only_one_parser_would_expand() -> None:
+    """A document whose own entities are too much for one parser is read by the same for both sides."""
+    declared = f'<!DOCTYPE html [<!ENTITY a "{"x" * 10_000}">]>'
+    content = declared + page(f"<p>One.</p><p>{'&a;' * 500}</p>")
+    assert plan_of(small_book()._replace(documents=(Document("c.xhtml", content.encode()),))).accounting
 
 
 def test_partly_read_description(book: Book) -> None:

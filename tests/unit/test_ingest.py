@@ -7,7 +7,7 @@ import pytest
 
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookDone, BookPlanned, ChapterJob, Message, encode
-from e2a.plan import Plan
+from e2a.plan import Plan, Reading
 from e2a.storage import DirectoryStore, ObjectStore, keys, read_report
 from e2a.testing import MemoryBroker, MemoryStore
 from e2a.topics import CHAPTERS, EVENTS
@@ -88,6 +88,38 @@ def test_language_as_epubs_write_it(tmp_path: Path, written: str, standard: str)
     book = epub_file(tmp_path / "book.epub", [Item("c.xhtml", page("<p>One.</p>"))], metadata=metadata)
     assert ingest.prepare(book, OPTIONS).plan.speech.language == standard
     assert ingest.prepare(book, Options(engine="simulated", language=written)).plan.speech.language == standard
+
+
+@pytest.mark.parametrize(
+    ("written", "standard"),
+    [("en-GB, fr", "en-GB"), ("en_US.UTF-8", "en-US"), ("und", "en"), ("mul", "en"), ("zxx", "en")],
+)
+def test_language_as_it_should_not_be_written(tmp_path: Path, written: str, standard: str) -> None:
+    """Of several languages the first counts; one that is said to be none is English, as one that is not said."""
+    metadata = f"<dc:title>Emma</dc:title><dc:language>{written}</dc:language>"
+    book = epub_file(tmp_path / "book.epub", [Item("c.xhtml", page("<p>One.</p>"))], metadata=metadata)
+    assert ingest.prepare(book, OPTIONS).plan.speech.language == standard
+
+
+def test_same_chapters_are_the_same_book(book: Path) -> None:
+    """However the numbers of chapters are written, the same choice is the same book."""
+    ids = set()
+    for reading in (
+        {"chapters": "1-2"},
+        {"chapters": "1,2"},
+        {"chapters": "2,1-1"},
+        {"chapters": "1-2", "matter": "keep"},
+    ):
+        ids.add(ingest.prepare(book, Options(engine="simulated", reading=Reading(**reading))).plan.book_id)
+    assert len(ids) == 1
+
+
+def test_unread_matter_is_named(tmp_path: Path) -> None:
+    """What is left out because of its kind is named, unless the user chose."""
+    book = small_epub(tmp_path / "book.epub", "<h1>Contents</h1><p>One.</p>", "<h1>I</h1><p>It begins.</p>")
+    assert ingest.prepare(book, OPTIONS).unread == ("Contents",)
+    chosen = Options(engine="simulated", reading=Reading(chapters="2"))
+    assert ingest.prepare(book, chosen).unread == ()
 
 
 def test_language_that_is_none(tmp_path: Path) -> None:

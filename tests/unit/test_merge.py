@@ -15,7 +15,7 @@ from e2a.storage import ObjectStore, keys
 from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint, MemoryStore
 from e2a.topics import EVENTS
 from merger import merge
-from merger.assembly import AssemblyFailed, CorruptPart
+from merger.assembly import AssemblyFailed, CorruptPart, TextLost
 from merger.merge import Merger
 from tests.unit.builders import (
     BOOK,
@@ -425,6 +425,15 @@ def test_an_assembly_that_worked_in_the_end_is_forgiven(scene: Scene) -> None:
         assert scene.stage == "done"
         scene.store.delete(keys.report(BOOK))
         scene.planned()
+
+
+def test_a_plan_that_lost_text_fails_at_once(scene: Scene) -> None:
+    """A plan that does not speak what its book has is not tried again: it would not help."""
+    scene.failure = TextLost("the plan speaks 3 characters and does not add up")
+    scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    assert scene.stage == "failed"
+    assert scene.published == [BookFailed(book_id=BOOK, reason="the plan speaks 3 characters and does not add up")]
 
 
 def test_a_corrupt_part_is_told_once(scene: Scene) -> None:

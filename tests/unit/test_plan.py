@@ -1,7 +1,10 @@
 """Content addresses, and the values a plan is made of."""
 
+import json
+from pathlib import Path
+
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from e2a.plan import Part, Plan, Reading, Sentence, Sidecar, Source, Speech, book_id, part_digest, part_seed
 from tests.unit.builders import a_part, a_plan, a_sidecar, a_speech
@@ -129,3 +132,16 @@ def test_sidecar_in_seconds() -> None:
     sidecar = a_sidecar(a_part(), samples=30_720, sample_rate=20_480)
     assert sidecar.seconds == 1.5
     assert "seconds" not in Sidecar.model_dump(sidecar)
+
+
+@pytest.mark.parametrize(("name", "model"), [("Plan-1", Plan), ("Sidecar-1", Sidecar)])
+def test_what_is_in_storage_stays_readable(name: str, model: type[BaseModel]) -> None:
+    """What the first version stored is read, and no field of it is lost or changed."""
+    stored = json.loads((Path(__file__).parent / "stored" / f"{name}.json").read_text())
+    assert model.model_validate(stored).model_dump(mode="json", exclude_unset=True) == stored
+
+
+def test_first_plans_still_address_their_parts() -> None:
+    """The parts of a stored plan have the addresses that their sentences have today."""
+    plan = Plan.model_validate_json((Path(__file__).parent / "stored/Plan-1.json").read_text())
+    assert [part.digest for part in plan.parts] == [part_digest(part.sentences, plan.speech) for part in plan.parts]

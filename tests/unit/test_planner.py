@@ -97,9 +97,10 @@ def test_ornament_inside_a_paragraph() -> None:
         ("<p>One.</p><p>[pause:2] Two.</p>", [("One.", 2000), ("Two.", 1500)]),
         ("<p>[pause:2]One.</p>", [("One.", 1500)]),
         ("<p>One. [pause:9999]</p><p>Two.</p>", [("One.", 60_000), ("Two.", 1500)]),
+        ("<p>One. [pause: 123456]</p><p>Two.</p>", [("One.", 60_000), ("Two.", 1500)]),
         ("<p>One [pause:] two.</p>", [("One [pause:] two.", 1500)]),
     ],
-    ids=["sentence", "shorter", "end", "alone", "start", "first", "endless", "none"],
+    ids=["sentence", "shorter", "end", "alone", "start", "first", "endless", "longer", "none"],
 )
 def test_pause_marks(body: str, expected: list[tuple[str, int]]) -> None:
     """A mark in the text is not spoken; it is the pause after what stands before it."""
@@ -129,6 +130,12 @@ def test_descriptions_of_images() -> None:
     found = sentences(plan_of(book, Reading(alt_text=True)))
     assert [each.text for each in found] == ["One two.", "A lamp.", "Three."]
     assert found[1].source == Source(document=0, path="/4/2/2", start=1, end=9, attribute="alt")
+
+
+def test_initial_that_is_an_image() -> None:
+    """The letter of a drop cap that is a picture is spoken, though it is no text."""
+    (only,) = sentences(small_plan("<p><img src='t.png' alt='T'/>he sun rose.</p>"))
+    assert (only.text, only.say) == ("he sun rose.", "The sun rose.")
 
 
 def test_spoken_form_is_kept_beside_the_text() -> None:

@@ -101,7 +101,7 @@ def test_no_epub(produce: Produce, tmp_path: Path, complaint: Callable[[], str])
 def test_picture_book(produce: Produce, tmp_path: Path, complaint: Callable[[], str]) -> None:
     """A book without text is refused, and nothing of it is stored."""
     assert produce(small_epub(tmp_path / "book.epub", "<img src='x' alt='x'/>")) == ExitCode.BAD_INPUT
-    assert complaint() == "'Emma' holds no text to speak; is it a picture book?"
+    assert complaint() == f"{tmp_path / 'book.epub'}: 'Emma' holds no text to speak; is it a picture book?"
     assert not (tmp_path / "storage").exists()
 
 
@@ -231,7 +231,7 @@ def test_help(produce: Produce, capsys: pytest.CaptureFixture[str], option: str)
     assert "Exit codes" in shown
 
 
-@pytest.mark.parametrize(("option", "line"), [("--list-chapters", "Two"), ("--dry-run", "lost")])
+@pytest.mark.parametrize(("option", "line"), [("--list-chapters", "Two"), ("--dry-run", "neither spoken nor skipped")])
 def test_looking_only(
     produce: Produce, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, line: str
 ) -> None:
@@ -266,6 +266,14 @@ def test_problems_of_a_book_are_told(produce: Produce, tmp_path: Path, capsys: p
     captured = capsys.readouterr()
     assert captured.err.startswith("note: ")
     assert captured.out.startswith(str(tmp_path / "book.m4b"))
+
+
+def test_what_is_not_read_is_told(produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Matter that is left out is named each time a book is made, and is not when the chapters were chosen."""
+    book = small_epub(tmp_path / "book.epub", "<h1>Contents</h1><p>One.</p>", "<h1>I</h1><p>It begins.</p>")
+    finish(book, tmp_path / "storage")
+    assert produce(book) == ExitCode.OK
+    assert capsys.readouterr().err.startswith("note: not read: Contents; --list-chapters shows why")
 
 
 def test_version(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:

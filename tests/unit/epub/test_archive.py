@@ -267,6 +267,16 @@ def test_limit_on_compression(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert opened.bytes_read == 2**20
 
 
+def test_many_small_bombs(path: Path) -> None:
+    """Files that each stay below the limit pass it together."""
+    names = [f"{number}.xhtml" for number in range(5)]
+    with open_archive(zip_file(path, dict.fromkeys(names, bytes(2**20)))) as opened:
+        for name in names[:4]:
+            opened.read(name)
+        with pytest.raises(Oversized, match="more than 200 times its size"):
+            opened.read(names[4])
+
+
 def test_limit_on_all_files(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is read counts, and what is not read does not."""
     monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 2**20)

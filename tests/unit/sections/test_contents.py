@@ -397,6 +397,80 @@ class TestLostPlaces:
         assert kinds(found) == [""]
 
 
+class TestGroups:
+    """Which entries are parts of the book, and which are chapters."""
+
+    INTRODUCTION = f"<h1>Of it all</h1>{words(1200)}"
+
+    def under(self, size: int, own: str, title: str, *, heading: str = "<h2>It</h2>") -> list[str]:
+        """Return the sections of a book with an entry, and two under it that are so long."""
+        contents = [entry(title, "0", entry("I", "1"), entry("II", "2")), entry("End", "3")]
+        bodies = [own, *[f"{heading}{words(size)}"] * 2, words(50)]
+        return named(cut(*bodies, contents=contents))
+
+    def test_little_text_before_long_chapters(self) -> None:
+        """An entry with little text of its own groups chapters of some minutes, and its text is a section."""
+        assert self.under(8000, self.INTRODUCTION, "The Sea") == ["The Sea", "The Sea: I", "The Sea: II", "End"]
+
+    def test_little_text_before_short_chapters(self) -> None:
+        """Entries of a minute or two under one with text of its own are no chapters."""
+        assert self.under(1500, self.INTRODUCTION, "The Sea") == ["The Sea", "End"]
+
+    def test_much_text_before_chapters(self) -> None:
+        """An entry with much text of its own is a chapter, and those under it are what is in it."""
+        assert self.under(8000, words(4000), "The Sea") == ["The Sea", "End"]
+
+    def test_part_with_an_epigraph(self) -> None:
+        """What is called a part groups what is under it however short that is, also when it has an epigraph."""
+        own = f"<h1>Part One</h1>{words(150)}"
+        assert self.under(300, own, "Part One") == ["Part One", "Part One: I", "Part One: II", "End"]
+
+    def test_places_in_a_text(self) -> None:
+        """Entries that point into the middle of a text, where no heading stands, are no chapters."""
+        text = f'{words(100)}<p id="a">a</p>{words(8000)}<p id="b">b</p>{words(8000)}'
+        contents = [entry("Of it all", "0", entry("a", "0#a"), entry("b", "0#b"))]
+        assert named(cut(text, contents=contents)) == ["Of it all"]
+
+    @pytest.mark.parametrize("title", ["Cover", "Title Page", "Copyright", "Contents", "Index"])
+    def test_chapters_under_matter(self, title: str) -> None:
+        """Chapters under a page of matter are chapters, however short, and not part of what is matter."""
+        assert self.under(300, words(90), title) == [title, "I", "II", "End"]
+
+    def test_chapters_under_a_heading_of_matter(self) -> None:
+        """The heading of a title page is not read with the first chapter under it."""
+        assert self.under(300, "<h1>Emma</h1>", "Title Page") == ["Title Page", "I", "II", "End"]
+
+    def test_chapters_under_what_the_markup_calls_matter(self) -> None:
+        """An entry that points to a title page does not hold the chapters under it, whatever they are called."""
+        own = f'<section {EPUB}="titlepage">{words(2000)}</section>'
+        assert self.under(300, own, "It") == ["It", "It: I", "It: II", "End"]
+
+    def test_parts_of_matter(self) -> None:
+        """What stands under an index in its document is part of it."""
+        index = f'<h2 id="a">A</h2>{words(90)}<h2 id="b">B</h2>{words(90)}'
+        contents = [entry("I", "0"), entry("Index", "1", entry("A", "1#a"), entry("B", "1#b"))]
+        assert named(cut(words(900), f"{words(90)}{index}", contents=contents)) == ["I", "Index"]
+
+    def test_title_page_above_all_chapters(self) -> None:
+        """A title page whose entry holds all of the book is one page, and its chapters are read."""
+        own = "<h1>Emma</h1><p>by Jane Austen</p><p>Illustrated by Hugh Thomson, Esquire</p><p>London</p>"
+        contents = [entry("Emma", "0", entry("I", "1"), entry("II", "2"))]
+        found = cut(own, *[f"<h2>It</h2>{words(8000)}"] * 2, contents=contents)
+        assert [(section.title, section.kind) for section in found] == [("Emma", "title page"), ("I", ""), ("II", "")]
+
+    def test_long_text_without_headings(self) -> None:
+        """What is longer than an hour and has no headings is cut where documents begin."""
+        bodies = [words(600), words(500, "Then"), words(400, "And so"), words(90)]
+        found = cut(*bodies, contents=[entry("Start", "0"), entry("End", "3")], hour=1000)
+        assert named(found) == ["Start", "Then goes on and on goes on and on goes…", found[2].title, "End"]
+        assert found[2].title.startswith("And so")
+        assert [section.why for section in found[1:3]] == ["document"] * 2
+
+    def test_hour_without_headings(self) -> None:
+        """What takes an hour is one section, however many documents it is in."""
+        assert len(cut(words(600), words(400), contents=[entry("Start", "0")], hour=1000)) == 1
+
+
 class TestWithoutContents:
     """Books that have no table of contents, or one that points to nothing."""
 
@@ -444,7 +518,7 @@ class TestMatter:
             (f'<section {EPUB}="index">{words(5000)}</section>', "Something", ("index", "markup")),
             (words(90), "Bibliography", ("bibliography", "title")),
             (words(90), "INHALTSVERZEICHNIS", ("contents", "title")),
-            (COPYRIGHT, "Something", ("copyright", "text")),
+            (COPYRIGHT, "Emma", ("copyright", "text")),
             (words(90), "Preface", ("", "table of contents")),
             (words(90), "Afterword", ("", "table of contents")),
             (words(90), "Notes of a Traveller", ("", "table of contents")),
@@ -458,7 +532,7 @@ class TestMatter:
     def test_by_landmarks(self) -> None:
         """Matter is known by what the landmarks call its document, but not by a place inside one."""
         landmarks = (Landmark("index", "c1.xhtml", ""), Landmark("index", "c0.xhtml", "x"))
-        found = cut(self.STORY, words(90), contents=[entry("I", "0"), entry("II", "1")], landmarks=landmarks)
+        found = cut(self.STORY, words(90), contents=[entry("I", "0"), entry("Start", "1")], landmarks=landmarks)
         assert [(section.kind, section.why) for section in found] == [("", "table of contents"), ("index", "landmarks")]
 
     def test_by_heading(self) -> None:
@@ -489,7 +563,13 @@ class TestMatter:
 
     def test_inserted_advertisement(self) -> None:
         """Matter without an entry does not cut a chapter in two: the text behind it goes on with the chapter."""
-        bodies = ["<p>Begin.</p>", "<h2>Advertisement</h2><p>Buy.</p>", self.COPYRIGHT, "<p>Go on.</p>", "<p>End.</p>"]
+        bodies = [
+            "<p>Begin.</p>",
+            "<h2>By the same author</h2><p>Buy.</p>",
+            self.COPYRIGHT,
+            "<p>Go on.</p>",
+            "<p>End.</p>",
+        ]
         found = cut(*bodies, contents=[entry("I", "0")])
         assert kinds(found) == ["", "promotion", "copyright"]
         assert texts(found)[0] == ["Begin.", "Go on.", "End."]
@@ -510,7 +590,7 @@ class TestMatter:
 
     def test_foreword_behind_front_matter(self) -> None:
         """Nor does it when an advertisement stands in between."""
-        bodies = ["<p>For you.</p>", self.COPYRIGHT, "<h1>Advertisement</h1><p>Buy.</p>", words(90), self.STORY]
+        bodies = ["<p>For you.</p>", self.COPYRIGHT, "<h1>By the same author</h1><p>Buy.</p>", words(90), self.STORY]
         found = cut(*bodies, contents=[entry("Copyright", "1"), entry("I", "4")])
         assert kinds(found) == ["", "copyright", "promotion", "", ""]
 
@@ -553,6 +633,92 @@ class TestMatter:
         assert {section.why for section in found} == {"nothing else to read"}
 
 
+class TestMatterThatIsText:
+    """What seems to be matter, and is read."""
+
+    STORY = words(20_000)
+    LINKS = '<p><a href="c0.xhtml">A short line</a></p>' * 9
+
+    def kind(self, body: str, title: str, landmark: str = "") -> tuple[str, str]:
+        """Return what the second document is and why, with an entry and a landmark."""
+        landmarks = (Landmark(landmark, "c1.xhtml", ""),) if landmark else ()
+        found = cut(self.STORY, body, contents=[entry("I", "0"), entry(title, "1")], landmarks=landmarks)
+        return found[1].kind, found[1].why
+
+    @pytest.mark.parametrize("landmark", ["cover", "titlepage", "copyright-page", "toc", "index", "bibliography"])
+    def test_landmark_of_a_chapter(self, landmark: str) -> None:
+        """A landmark does not make matter of a chapter that the table of contents names."""
+        assert self.kind(words(90), "Chapter 1", landmark)[0] == ""
+        assert self.kind(words(90), "Start", landmark)[1] == "landmarks"
+
+    @pytest.mark.parametrize("landmark", ["cover", "titlepage", "toc"])
+    def test_landmark_of_a_long_text(self, landmark: str) -> None:
+        """A landmark does not make matter of what is too long for it."""
+        assert self.kind(words(3100), "Start", landmark)[0] == ""
+
+    @pytest.mark.parametrize(("title", "kind"), [("Chapter 1", ""), ("Contents", "contents"), ("Emma", "contents")])
+    def test_links(self, title: str, kind: str) -> None:
+        """A chapter is none for its links, but a page that has the title of the book is."""
+        assert self.kind(self.LINKS, title)[0] == kind
+
+    def test_links_without_an_entry(self) -> None:
+        """A page of links that the table of contents leaves out is one."""
+        assert kinds(cut(self.STORY, self.LINKS, contents=[entry("I", "0")])) == ["", "contents"]
+
+    def test_rights_in_a_chapter(self) -> None:
+        """A chapter that says whose it is is a chapter."""
+        assert self.kind(TestMatter.COPYRIGHT, "Storm hits coast")[0] == ""
+
+    def test_dedication_with_rights(self) -> None:
+        """A dedication and an epigraph are read though a copyright notice stands between them."""
+        body = f"<p>For my mother.</p>{TestMatter.COPYRIGHT}<p>“A line,” said the poet.</p>"
+        found = cut(body, self.STORY, contents=[entry("I", "1")])
+        assert kinds(found) == ["", "copyright", "", ""]
+        assert texts(found)[2] == ["“A line,” said the poet."]
+
+    def test_dedication_with_rights_and_a_landmark(self) -> None:
+        """It is read too when a landmark calls its document a copyright page."""
+        landmarks = (Landmark("copyright-page", "c0.xhtml", ""),)
+        body = f"<p>For my mother.</p>{TestMatter.COPYRIGHT}"
+        assert kinds(cut(body, self.STORY, contents=[entry("I", "1")], landmarks=landmarks)) == ["", "copyright", ""]
+
+    @pytest.mark.parametrize("title", ["Cover", "Title Page"])
+    @pytest.mark.parametrize("heading", ["Preface", "Preface by the author", "Volume I", "I", "1"])
+    def test_text_behind_a_title(self, title: str, heading: str) -> None:
+        """What a file goes on with behind a title page is read, from its first heading that is no title."""
+        body = f"<h1>Emma</h1><h2>by Jane Austen</h2><h2>{heading}</h2>{words(300)}<h2>To you</h2>{words(900)}"
+        found = cut(body, self.STORY, contents=[entry(title, "0"), entry("I", "1")])
+        assert (found[0].title, found[0].kind) == (title, title.casefold())
+        assert texts(found)[1][0] == heading
+        assert kinds(found)[1:] == ["", ""]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            f"<p>Emma</p><p>Preface</p>{words(1100)}",
+            f"{words(1100)}<h2>Preface</h2>{words(1100)}",
+            f"<h1>Emma</h1>{words(1100)}",
+        ],
+        ids=["no heading", "heading too late", "heading of the title"],
+    )
+    def test_text_called_title_page(self, body: str) -> None:
+        """All of a long text is read that is called a title page, and has no heading that parts it from one."""
+        assert kinds(cut(body, self.STORY, contents=[entry("Title Page", "0"), entry("I", "1")])) == ["", ""]
+
+    def test_documents_behind_matter(self) -> None:
+        """Behind matter that the table names last, each document with a heading is a section."""
+        bodies = [self.STORY, words(90), *(f"<h2>{name}</h2>{words(90)}" for name in "ABC"), words(80), words(70)]
+        found = cut(*bodies, contents=[entry("I", "0"), entry("Index", "1")])
+        assert named(found) == ["I", "Index", "A", "B", "C"]
+        assert len(texts(found)[-1]) == 4
+
+    def test_matter_is_no_group(self) -> None:
+        """What stands under matter is not called part of it."""
+        contents = [entry("Notes", "1", entry("a", "2"), entry("b", "3")), entry("I", "0")]
+        found = cut(words(900), *map(words, (300, 600, 500)), contents=contents, hour=1000)
+        assert [section.group for section in found] == [()] * 4
+
+
 class TestTitlePages:
     """Pages at the front that only say which book it is."""
 
@@ -567,11 +733,12 @@ class TestTitlePages:
         ("title", "body"),
         [
             ("Emma", "<h1>EMMA</h1><p>A novel in three volumes</p>"),
-            ("Emma: A Novel", "<h1>Emma</h1><p>a novel</p><p>by J. A.</p>"),
+            ("Emma: A Novel", "<h1>Emma</h1><p>a novel</p><p>by Jane Austen</p>"),
             ("Alice's Adventures", "<p>ALICES ADVENTURES</p>"),
             ("Emma", "<p>Emma, a novel by Miss Jane Austen</p>"),
             ("Frankenstein; or, The Modern Prometheus", "<h1>Frankenstein;</h1>"),
-            ("草枕", "<p>草枕</p><p>夏目 漱石</p>"),
+            ("草枕", "<p>草枕</p><p>1906</p>"),
+            ("Emma", "<h1>Emma</h1><p>Translated from the English by Ann Other</p><p>2nd edition, London: MCMX</p>"),
         ],
     )
     def test_title_page(self, title: str, body: str) -> None:
@@ -590,6 +757,8 @@ class TestTitlePages:
             ("World War II", "<h1>II</h1>"),
             ("Frankenstein", "<h1>Frank</h1>"),
             ("Emma", f"<h1>Emma</h1>{words(400)}"),
+            ("The Long Book", "<h2>The Long Book</h2><p>I opened it<br/>and fell in.</p>"),
+            ("Emma", "<h1>Emma</h1><p>Jane Austen</p><p>To the Prince Regent</p>"),
         ],
     )
     def test_no_title_page(self, title: str, body: str) -> None:

@@ -12,6 +12,22 @@ LICENCE_PAGE = (
 )
 
 
+def page(*lines: str | matter.Line, authors: tuple[str, ...] = (), language: str = "en") -> matter.Page:
+    """Return a text of such lines."""
+    made = (line if isinstance(line, matter.Line) else matter.Line(line) for line in lines)
+    return matter.Page(tuple(made), authors, language)
+
+
+def of_text(*lines: str | matter.Line) -> str:
+    """Return the kind of matter that lines are by themselves."""
+    return matter.of_text(page(*lines))
+
+
+def links(count: int, size: int) -> list[matter.Line]:
+    """Return lines that are links."""
+    return [matter.Line("x" * size, size)] * count
+
+
 @pytest.mark.parametrize(
     ("kind", "titles"),
     [
@@ -22,10 +38,13 @@ LICENCE_PAGE = (
         ("contents", ["Contents", "Table of Contents", "TOC", "List of Illustrations", "Table des matières"]),
         ("contents", ["Sommaire", "Inhalt", "Inhaltsverzeichnis", "Índice", "Indice", "Sommario", "Содержание"]),
         ("contents", ["目次", "目录", "차례", "المحتويات", "תוכן העניינים", "Contenido", "Tabla de contenidos"]),
-        ("index", ["Index", "Indexes", "Sachregister", "Register", "Index des noms", "Índice onomástico", "索引"]),
+        (
+            "index",
+            ["Index", "Indexes", "Sachregister", "Personenregister", "Index des noms", "Índice onomástico", "索引"],
+        ),
         ("bibliography", ["Bibliography", "Works Cited", "References", "Literaturverzeichnis", "Bibliographie"]),
         ("notes", ["Notes", "Endnotes", "Footnotes", "Anmerkungen", "Fußnoten", "Notes de fin", "Notas", "Примечания"]),
-        ("promotion", ["Also by Stephen King", "By the same author", "Other titles by Ann Leckie", "Advertisements"]),
+        ("promotion", ["Also by Stephen King", "By the same author", "Other titles by Ann Leckie"]),
         ("promotion", ["Du même auteur", "More books by P. G. Wodehouse", "Newsletter", "Newsletter sign-up"]),
         ("licence", ["THE FULL PROJECT GUTENBERG LICENSE", "Transcriber’s Notes", "Transcriber's Note:", "Licence"]),
         ("licence", ["Original Transcriber’s Notes:", "About this eBook", "Anmerkungen zur Transkription"]),
@@ -46,6 +65,10 @@ def test_titles(kind: str, titles: list[str], pattern: str) -> None:
         "A Note on the Text",
         "Author's Note",
         "Translator's Note",
+        "Note",
+        "Note.",
+        "Advertisement",
+        "Advertisements",
         "Cover Her Face",
         "Undercover",
         "The Index of Fear",
@@ -146,8 +169,8 @@ def test_terms(word: str, kind: str) -> None:
 )
 def test_copyright_pages(text: str) -> None:
     """A short text that says two things which are said on copyright pages only is one."""
-    assert matter.of_text(text, 0) == "copyright"
-    assert matter.of_text(text + " and so on" * 400, 0) == ""
+    assert of_text(text) == "copyright"
+    assert of_text(text + " and so on" * 400) == ""
 
 
 @pytest.mark.parametrize(
@@ -164,7 +187,7 @@ def test_copyright_pages(text: str) -> None:
 )
 def test_texts_of_chapters(text: str) -> None:
     """A chapter that mentions what copyright pages say is a chapter."""
-    assert matter.of_text(text, 0) == ""
+    assert of_text(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -179,24 +202,128 @@ def test_texts_of_chapters(text: str) -> None:
 )
 def test_gutenberg(text: str) -> None:
     """What Project Gutenberg puts around a book is its licence, however long that is."""
-    assert matter.of_text(text, 0) == "licence"
+    assert of_text(text) == "licence"
 
 
 def test_gutenberg_before_a_chapter() -> None:
     """A header that no mark parts from the first chapter does not take the chapter with it."""
     header = "The Project Gutenberg eBook of Emma. *** START OF THE PROJECT GUTENBERG EBOOK EMMA *** Chapter 1. "
-    assert matter.of_text(header + "Emma Woodhouse, handsome, clever, and rich. " * 100, 0) == ""
+    assert of_text(header + "Emma Woodhouse, handsome, clever, and rich. " * 100) == ""
 
 
 @pytest.mark.parametrize(
-    ("size", "linked", "kind"),
-    [(300, 300, "contents"), (300, 181, "contents"), (300, 180, ""), (39, 39, ""), (30_000, 30_000, "contents")],
+    ("lines", "kind"),
+    [
+        ([matter.Line("Contents", is_heading=True), *links(4, 30)], "contents"),
+        (links(3, 30), ""),
+        (links(4, 120), "contents"),
+        (links(4, 121), ""),
+        ([*links(4, 60), "x" * 150], "contents"),
+        ([*links(4, 60), "x" * 160], ""),
+        ([matter.Line("x" * 90, 90, is_heading=True)] * 4, ""),
+        ([*links(5, 30), *links(4, 9000)], ""),
+        ([matter.Line("If you would rather stay here, turn to 20.", 42)] * 4, ""),
+    ],
+    ids=["four", "three", "short", "long", "mostly", "half", "headings", "chapter in a link", "choices"],
 )
-def test_contents_by_links(size: int, linked: int, kind: str) -> None:
-    """A page that is mostly links is a table of contents; a single link is none."""
-    assert matter.of_text("x" * size, linked) == kind
+def test_contents_by_links(lines: list[str | matter.Line], kind: str) -> None:
+    """A page of several short links is a table of contents; headings, a few links and long ones are none."""
+    assert of_text(*lines) == kind
+    assert matter.of_text(page(*lines), is_chapter=True) == ""
 
 
-def test_chapter_in_a_link() -> None:
-    """A chapter before whose beginning somebody forgot to end a link is no table of contents."""
-    assert matter.of_text("x" * 30_001, 30_001) == ""
+OWNED = "Copyright © 2020 Ann Author. All rights reserved. ISBN 978-0-306-40615-7"
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (["x" * 70, OWNED], "copyright"),
+        (["x" * 75, OWNED], ""),
+        (["© 2020 Ann Author", "x" * 1000, "All rights reserved"], "copyright"),
+        (["© 2020 Ann Author", "x" * 1001, "All rights reserved"], ""),
+    ],
+    ids=["most", "half", "between", "around"],
+)
+def test_copyright_in_a_text(lines: list[str], kind: str) -> None:
+    """A text is a copyright page when what is said on such pages, and what stands between, is more than half of it."""
+    assert of_text(*lines) == kind
+    assert matter.of_text(page(*lines), is_chapter=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "places"),
+    [
+        (["For my mother.", OWNED, "“A line,” said the poet."], [1, 2]),
+        (["For my mother.", "First printing", OWNED, "For more information write to us."], [2]),
+        (["First printing", OWNED, "Typeset in Oxford"], []),
+        (["For my mother.", "All rights reserved"], []),
+    ],
+)
+def test_dedication_around_copyright(lines: list[str], places: list[int]) -> None:
+    """A dedication or an epigraph is parted from the copyright notice that it shares a page with."""
+    assert matter.around_copyright(page(*lines).lines) == places
+
+
+@pytest.mark.parametrize(
+    ("title", "size", "kind"),
+    [
+        ("Cover", 400, "cover"),
+        ("Cover", 401, ""),
+        ("Title Page", 1000, "title page"),
+        ("Title Page", 1001, ""),
+        ("Copyright", 5000, "copyright"),
+        ("Copyright", 5001, ""),
+        ("By the same author", 3000, "promotion"),
+        ("By the same author", 3001, ""),
+        ("Contents", 30_000, "contents"),
+        ("Contents", 30_001, ""),
+        ("Notes", 90_000, "notes"),
+        *((title, 1000, kind) for title, kind in [("Illustrations", "contents"), ("References", "bibliography")]),
+        *((title, 1001, "") for title in ["Illustrations", "References", "Newsletter", "Imprint", "Books by Mail"]),
+        ("Also by Moonlight", 1001, ""),
+        ("Also by Ann Author", 1001, "promotion"),
+        ("Books by Mail", 1000, "promotion"),
+        ("License", 500, ""),
+        ("Register", 500, ""),
+    ],
+)
+def test_length_of_what_is_named(title: str, size: int, kind: str) -> None:
+    """What has the title of matter is read when it is longer than such matter, or has a title that may mislead."""
+    assert matter.named(title, page("x" * size, authors=("Ann Author",))) == kind
+
+
+@pytest.mark.parametrize(
+    ("title", "lines", "kind"),
+    [
+        ("Licence", ["Licence", "You may redistribute it."], "licence"),
+        ("License", ["License", "x" * 30_000, "No warranty."], ""),
+        ("License", ["License", "He drove without one."], ""),
+        ("References", ["Smith, J. (1999), Minds, Oxford. " * 90], "bibliography"),
+    ],
+)
+def test_words_of_what_is_named(title: str, lines: list[str], kind: str) -> None:
+    """A licence speaks of the law, and references are full of years."""
+    assert matter.named(title, page(*lines)) == kind
+
+
+def test_register_in_german() -> None:
+    """In German, a register is an index."""
+    assert matter.named("Register", page("x" * 500, language="de-AT")) == "index"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "expected"),
+    [
+        ("cover", ["x" * 400], "cover"),
+        ("cover", ["x" * 401], ""),
+        ("contents", ["x" * 3000], "contents"),
+        ("contents", ["x" * 3001], ""),
+        ("contents", links(90, 90), "contents"),
+        ("index", ["x" * 9000], "index"),
+        ("", ["x"], ""),
+    ],
+)
+def test_length_of_what_landmarks_name(kind: str, lines: list[str | matter.Line], expected: str) -> None:
+    """What a landmark calls matter is read when it is longer than such matter is."""
+    assert matter.marked(kind, page(*lines)) == expected

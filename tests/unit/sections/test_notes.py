@@ -43,6 +43,39 @@ def by_key(found: Mapping[Element, str]) -> dict[str, list[str]]:
 NOTHING: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
 
 
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("1", True),
+        ("[12]", True),
+        (" (a) ", True),
+        ("xiv.", True),
+        ("CXLIX", True),
+        ("†", True),
+        ("¹²", True),
+        ("※", True),
+        ("1, 2", True),
+        ("[Note 3]", True),
+        ("n. 3", True),
+        ("注1", True),
+        ("<sup>see</sup>", True),
+        ("<b><sup>see</sup></b> ", True),
+        ("see", False),
+        ("ill", False),
+        ("civic", False),
+        ("[sextant]", False),
+        ("B12", False),
+        ("sextant<sup>1</sup>", False),
+        ("more than twenty letters", False),
+    ],
+)
+def test_sign(link: str, expected: bool) -> None:
+    """A reference is a sign when it is a number, a letter or a symbol, or raised; else it is a word of the text."""
+    root = markup.parse(markup.decode(page(f"<p>Text<a>{link}</a> <sup><i><a>see</a></i></sup></p>").encode()))
+    assert root is not None
+    assert [notes.is_sign(each) for each in root.iter("{*}a")] == [expected, True]
+
+
 class TestMarked:
     """Notes that the markup calls so."""
 
@@ -68,6 +101,23 @@ class TestMarked:
         assert find(f'<aside {FOOTNOTE}>a</aside><p role="doc-footnote" id="b">b</p>') == (
             {},
             {"0#": ["a"], "0#b": ["b"]},
+        )
+
+    @pytest.mark.parametrize("item", ["li", "dd"])
+    def test_paragraphs_behind_the_target(self, item: str) -> None:
+        """All of an item of a list is the note when the reference points to its first paragraph."""
+        refs = f'<p>Text<a {NOTEREF} href="#n">1</a>, <a {NOTEREF} href="#o">2</a></p>'
+        items = (
+            f'<{item}><p id="n">Note, </p><p>more</p></{item}><{item}><p>of</p><p id="o">Other</p><p>rest</p></{item}>'
+        )
+        assert find(refs + items)[1] == {"0#n": ["Note, more"], "0#o": ["Other"]}
+
+    def test_link_back_in_the_last_paragraph(self) -> None:
+        """A note of several paragraphs is found by the link back at its end."""
+        note = '<li><p id="n">A note,</p><p> more <a href="#r">back</a></p></li>'
+        assert find(f'<p>Text<sup><a id="r" href="#n">1</a></sup></p>{note}') == (
+            {"0#n": ["1"]},
+            {"0#n": ["A note, more back"]},
         )
 
     @pytest.mark.parametrize("target", ["notes.xhtml", "#lost", "http://[bad#n", " //[bad#n", "//host/page#n", ""])

@@ -129,6 +129,30 @@ class TestNotes:
         named = (first._replace(href="notes/c.xhtml"), second._replace(href="notes/n 1.xhtml"))
         assert read(outline(book._replace(documents=named), Reading(footnotes="inline"), HOUR)) == [["One.", "A."]]
 
+    @pytest.mark.parametrize(
+        ("link", "href"),
+        [
+            ("notes.xhtml#n", "Notes.XHTML"),
+            ("NOTES.xhtml#n", "notes.xhtml"),
+            ("n%201.xhtml#n", "n%201.xhtml"),
+            ("n 1.xhtml#n", "n%201.xhtml"),
+            ("e\u0301.xhtml#n", "\xe9.xhtml"),
+        ],
+    )
+    def test_careless_links(self, link: str, href: str) -> None:
+        """A reference finds its note in another letter case, encoding or Unicode form than the file has."""
+        first, second = book_of(f"<p>One{ref(link)}.</p>", note("n", "A.")).documents
+        book = small_book("")._replace(documents=(first, second._replace(href=href)))
+        assert read(outline(book, Reading(footnotes="inline"), HOUR)) == [["One.", "A."]]
+
+    def test_careless_link_to_one_of_two(self) -> None:
+        """A link that is careless leads nowhere when two files fit, and an exact one to its own."""
+        refs = ref("N.xhtml#n") + ref("N.XHTML#n")
+        first, second, third = book_of(f"<p>One{refs}.</p>", note("n", "A."), note("n", "B.")).documents
+        documents = (first, second._replace(href="n.xhtml"), third._replace(href="N.xhtml"))
+        found = outline(small_book("")._replace(documents=documents), Reading(footnotes="inline"), HOUR)
+        assert read(found) == [["One.", "B."], ["A."]]
+
     @pytest.mark.parametrize("link", ["http://[x#y", "//[#", "#", "?#%", "\\#..", "../../../../#a"])
     def test_hostile_links(self, link: str) -> None:
         """A link that nobody can resolve refers to nothing, and stops nothing."""

@@ -385,3 +385,18 @@ def test_hostile_text(unit: str) -> None:
     """A hundred thousand characters of the worst kind for regular expressions are spoken like any other."""
     text = unit * (100_000 // len(unit))
     assert spoken(text, "fr" if unit == "111 " else "en", spells=KINDS, heading=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("“a royal fish.” *", "“a royal fish.”"),
+        ("dust * * * and ash", "dust and ash"),
+        ("the pull ‖ of magnets†", "the pull of magnets"),
+        ("see _there_ ↩", "see there"),
+        ("a snake_case of 2*3", "a snake_case of 2*3"),
+    ],
+)
+def test_marks_are_not_read_out(text: str, said: str) -> None:
+    """Ornaments and marks of notes are not called by their names."""
+    assert spoken(text, "en", spells=frozenset(["symbol"])) == said
