@@ -112,7 +112,7 @@ def produce(
         voice=voice,
         speed=speed,
         output_format=output_format,
-        reading=Reading(footnotes=footnotes, alt_text=alt_text, matter=matter, chapters=chapters.replace(" ", "")),
+        reading=Reading(footnotes=footnotes, alt_text=alt_text, matter=matter, chapters=chapters.strip()),
         lexicon=lexicon,
     )
     if sequential_mode and (detach or status):

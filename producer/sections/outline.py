@@ -152,15 +152,19 @@ def _choose(cut: Sequence[Section], reading: Reading) -> Iterator[bool]:
         yield number in numbers
 
 
-def _numbers(ranges: str, last: int) -> set[int]:
+def _numbers(asked: str, last: int) -> set[int]:
+    """Return the numbers that ranges such as `3-7,9` name; spaces part them as commas do."""
+    ranges = re.sub(r"[\s,]+", ",", re.sub(r"\s*[-\u2013]\s*", "-", asked)).strip(",")
     there_are = f"the book has 1 to {last}; --list-chapters shows them"
     if not _NUMBERS.fullmatch(ranges):
-        raise UserError(f"--chapters {ranges!r}: not numbers such as 3-7,9; {there_are}", ExitCode.USAGE)
+        raise UserError(f"--chapters {asked!r}: not numbers such as 3-7,9; {there_are}", ExitCode.USAGE)
     numbers: set[int] = set()
     for each in ranges.split(","):
         first, _, end = each.partition("-")
         span = range(int(first), int(end or first) + 1)
-        if not span or span[0] < 1 or span[-1] > last:
+        if not span:
+            raise UserError(f"--chapters {each}: ends before it begins; {there_are}", ExitCode.USAGE)
+        if span[0] < 1 or span[-1] > last:
             raise UserError(f"--chapters {each}: {there_are}", ExitCode.USAGE)
         numbers.update(span)
     return numbers
