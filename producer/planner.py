@@ -47,7 +47,7 @@ def hour_of(speech: Speech) -> float:
     return HOUR * traits.rate(speech.engine, speech.language) * speech.speed
 
 
-class Spoken(NamedTuple):
+class Manner(NamedTuple):
     """How text becomes what an engine is given."""
 
     speech: Speech
@@ -79,7 +79,7 @@ def make_plan(
     """
     if sum(len(section.blocks) for section in outlined.sections) > MOST_PARAGRAPHS:
         raise UserError(f"{book.title!r} has more than {MOST_PARAGRAPHS:,} paragraphs, as no book", ExitCode.BAD_INPUT)
-    how = Spoken(speech, lexicon, traits.of(speech.engine))
+    how = Manner(speech, lexicon, traits.of(speech.engine))
     chapters: list[Chapter] = []
     passages = list(outlined.passages)
     first = 0
@@ -109,7 +109,7 @@ def make_plan(
     )
 
 
-def say(section: Section, how: Spoken) -> Said:
+def say(section: Section, how: Manner) -> Said:
     """Return what is spoken of a section."""
     said = Said([], [])
     for located in section.blocks:
@@ -203,7 +203,7 @@ def _chapter(section: Section, paragraphs: Sequence[Paragraph], index: int, firs
     )
 
 
-def _say_block(located: Located, how: Spoken, said: Said) -> None:
+def _say_block(located: Located, how: Manner, said: Said) -> None:
     """Add the paragraph that a block is; a mark in it sets the pause before it."""
     block = located.block
     pieces = list(_cut(block, how))
@@ -238,7 +238,7 @@ class _Piece(NamedTuple):
     pause_ms: int = 0
 
 
-def _cut(block: Block, how: Spoken) -> Iterator[_Piece]:
+def _cut(block: Block, how: Manner) -> Iterator[_Piece]:
     text = block.text
     if block.attribute:
         yield from _sentences(text, 0, len(text), how, heading=False)
@@ -252,7 +252,7 @@ def _cut(block: Block, how: Spoken) -> Iterator[_Piece]:
     yield from _sentences(text, position, len(text), how, heading=block.name in HEADINGS)
 
 
-def _sentences(text: str, start: int, end: int, how: Spoken, *, heading: bool, limit: int = 0) -> Iterator[_Piece]:
+def _sentences(text: str, start: int, end: int, how: Manner, *, heading: bool, limit: int = 0) -> Iterator[_Piece]:
     """Cut a stretch of a block into sentences that the engine can say, also when they are longer than their text."""
     most, shortest, spells = how.limits
     limit = limit or most
