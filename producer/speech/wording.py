@@ -122,7 +122,13 @@ ENGLISH = Wording(
         },
         "last": {"etc.": "et cetera", "Jr.": "Junior", "Sr.": "Senior", "Inc.": "Incorporated", "Ltd.": "Limited"},
     },
-    marks=((r"§§ ?(?=\d)", "sections "), (r"§ ?(?=\d)", "section "), (r"&(?<=[\w ]&)(?= ?\w)", " and "), ("@", " at ")),
+    marks=(
+        (r"§§ ?(?=\d)", "sections "),
+        (r"§ ?(?=\d)", "section "),
+        (r"&c\.?(?!\w)", "et cetera"),
+        (r"&(?<=[\w ]&)(?= ?\w)", " and "),
+        ("@", " at "),
+    ),
     months="January February March April May June July August September October November December",
 )
 

@@ -400,3 +400,16 @@ def test_hostile_text(unit: str) -> None:
 def test_marks_are_not_read_out(text: str, said: str) -> None:
     """Ornaments and marks of notes are not called by their names."""
     assert spoken(text, "en", spells=frozenset(["symbol"])) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Ropes, sails, &c., and more.", "Ropes, sails, et cetera, and more."),
+        ("(letters &c)", "(letters et cetera)"),
+        ("Tom & Co", "Tom and Co"),
+    ],
+)
+def test_et_cetera(text: str, said: str) -> None:
+    """The &c. of old books is said in full; another & is not."""
+    assert spoken(text, "en", spells=KINDS) == said
