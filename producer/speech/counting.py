@@ -78,27 +78,33 @@ def _digits(figures: str, words: Wording) -> str:
     return space.join(cardinal(int(figure), words) for figure in figures)
 
 
+def decimals(words: Wording) -> str:
+    """Return the expression of a fraction in decimals, which is matched whole or, where there is none, not at all."""
+    point = re.escape(words.point)
+    return rf"(?:{point}\d++|(?!{point}\d))"
+
+
 def number(words: Wording) -> str:
     """Return the expression of a number as the language groups it, with decimals."""
     groups = re.escape(words.groups) + APOSTROPHES
-    return rf"(?:\d{{1,3}}(?:[{groups}]\d{{3}}){{1,5}}(?!\d)|\d++)(?:{re.escape(words.point)}\d++)?+"
+    return rf"(?:\d{{1,3}}(?:[{groups}]\d{{3}}){{1,5}}(?!\d)|\d++){decimals(words)}"
 
 
 def say(number: str, words: Wording) -> str:
     """Return a number in words, empty when it is too long or there are none."""
-    whole, _, decimals = number.partition(words.point)
+    whole, _, rest = number.partition(words.point)
     figures = re.sub(r"\D", "", whole)
-    if len(figures) > _LONGEST or len(decimals) > _LONGEST or not ask(0, words.code):
+    if len(figures) > _LONGEST or len(rest) > _LONGEST or not ask(0, words.code):
         return ""
-    if decimals and not words.decimal:
-        return ask(Decimal(f"{int(figures)}.{decimals}"), words.code) if len(decimals) <= 3 else ""
+    if rest and not words.decimal:
+        return ask(Decimal(f"{int(figures)}.{rest}"), words.code) if len(rest) <= 3 else ""
     is_name = figures == whole and len(figures) >= _IDENTIFIER and not figures.endswith("000")
     is_name |= len(figures) > 1 and figures.startswith("0")
     said = _digits(figures, words) if is_name else cardinal(int(figures), words)
-    if not decimals:
+    if not rest:
         return said
     space = "" if words.glued and words.code != "ko" else " "
-    return space.join([said, words.decimal, _say_decimals(decimals, words)])
+    return space.join([said, words.decimal, _say_decimals(rest, words)])
 
 
 def _say_decimals(decimals: str, words: Wording) -> str:

@@ -30,12 +30,13 @@ _CLOSING = r"\"'”’»›)\]}」』）】》〉〕］｝"
 _UNOPENED = _CLOSING + _FULL + ".,!?;:…、，：；・ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞヽヾะาำๆฯະາຳໆ"
 _UNCLOSED = "«‹¿¡“‘「『（【《〈〔［｛([{เแโใไເແໂໃໄ"
 
-# Quantifiers are possessive and runs bounded, so that no text makes any of these quadratic
+_CLOSE = rf"(?: [{_CLOSING}] | [«‹“‘](?!\w) | \s[»›”](?=[\s.,;:!?…—»”]|$) )"
+# No text makes any of these quadratic. Groups are not possessive: Python 3.11 before 3.11.5 matches such wrongly
 _END = rf"""
-    (?P<full> (?: (?: [{_FULL}] | ．(?!\d) )++ [.!?…]*+ )++ )  (?P<full_close> [{_CLOSING}]*+ )
+    (?P<full> (?: (?: [{_FULL}] | ．(?!\d) ) [.!?…]*+ )+ )  (?P<full_close> [{_CLOSING}]*+ )
   | (?P<side> [」』]++ ) (?=\s?[「『])
-  | (?<![.!?…]) (?P<mark> [.!?…‽‼⁇⁈⁉%s]++ (?: \s [.!?…]++ ){{0,8}}+ )
-    (?P<close> (?: [{_CLOSING}] | [«‹“‘](?!\w) | \s[»›”](?=[\s.,;:!?…—»”]|$) )*+ ) (?: \[\d{{1,3}}\] )?+
+  | (?<![.!?…]) (?P<mark> [.!?…‽‼⁇⁈⁉%s]++ (?: \s [.!?…]++ ){{0,8}} )
+    (?P<close> {_CLOSE}* ) (?! {_CLOSE} ) (?: \[\d{{1,3}}\] | (?! \[\d{{1,3}}\] ) )
     (?= \s | [—―] | [“„«‘"](?=\w) | [{_WIDE}「『（] )
 """
 _ENDS = {base: re.compile(_END % more, re.VERBOSE) for base, more in (("", ""), ("el", ";\u037e"), ("hy", ":"))}

@@ -11,7 +11,17 @@ import unicodedata
 from functools import lru_cache, partial
 
 from producer.speech import abbreviations, wording
-from producer.speech.counting import APOSTROPHES, LEFT, LEFT_GLUED, RIGHT, RIGHT_GLUED, Rule, number, say_number
+from producer.speech.counting import (
+    APOSTROPHES,
+    LEFT,
+    LEFT_GLUED,
+    RIGHT,
+    RIGHT_GLUED,
+    Rule,
+    decimals,
+    number,
+    say_number,
+)
 from producer.speech.figures import fractions, money, signs, times
 from producer.speech.lexicon import EMPTY, Lexicon
 from producer.speech.numerals import HEADING, NUMERAL, heading_numeral, roman_ordinals, say_numeral
@@ -124,6 +134,6 @@ def _rules(language: str, spells: frozenset[str]) -> tuple[tuple[Rule, ...], tup
         figures.append(Rule(re.compile(f"{left}{number(words)}{right}"), partial(say_number, words)))
     elif "figure" in spells:
         marks = re.sub("[.,]", "", words.groups) + APOSTROPHES
-        grouped = rf"{LEFT}\d{{1,3}}(?:[{marks}]\d{{3}}){{1,5}}(?!\d)(?:{re.escape(words.point)}\d++)?+{RIGHT}"
+        grouped = rf"{LEFT}\d{{1,3}}(?:[{marks}]\d{{3}}){{1,5}}(?!\d){decimals(words)}{RIGHT}"
         figures.append(Rule(re.compile(grouped), lambda match: re.sub(f"[{marks}]", "", match[0])))
     return tuple(everywhere), tuple(figures)
