@@ -6,11 +6,12 @@ What only looks so is text: a note that is read is a smaller fault than a paragr
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice, takewhile
 from typing import NamedTuple
 
 from lxml import etree
 
+from e2a.plan import letters
 from producer.markup import BLOCKS, Element, elements, identifiers, local_name, semantics, text_content
 
 MARK = 20
@@ -68,11 +69,12 @@ def find(roots: Sequence[tuple[str, Element | None]], resolve: Callable[[str], R
     notes = Notes({}, {})
     finder = _Finder(notes)
     for href, root in roots:
+        resolve_link = resolve(href)
         for link in () if root is None else root.iter("{*}a"):
             target = link.get("href")
             if target is None or len(text_content(link).strip()) > MARK:
                 continue
-            key = _key(target, resolve(href))
+            key = _key(target, resolve_link)
             if not _REFERENCE.isdisjoint(semantics(link)):
                 notes.references[link] = key
             elif key and _looks_like_reference(link):
@@ -80,8 +82,9 @@ def find(roots: Sequence[tuple[str, Element | None]], resolve: Callable[[str], R
     finder.guessed = {link for each in finder.guesses.values() for link in each}
     finder.referred = set(notes.references.values()) - {""}
     for href, root in roots:
+        resolve_link = resolve(href)
         for element in () if root is None else elements(_marked(root)):
-            finder.meet(href, element, resolve(href))
+            finder.meet(href, element, resolve_link)
     return notes
 
 
@@ -176,8 +179,8 @@ def is_sign(reference: Element) -> bool:
     text = text_content(reference).strip()
     if _SIGN.fullmatch(text) or _SAID_SIGN.fullmatch(text):
         return True
-    raised = any("".join(text_content(each).split()) == "".join(text.split()) for each in reference.iter("{*}sup"))
-    return raised or _is_raised(reference)
+    raised = any(letters(text_content(each)) == letters(text) for each in reference.iter("{*}sup"))
+    return raised or any(local_name(each) == "sup" for each in _in_line(reference))
 
 
 def is_raised_sign(element: Element) -> bool:
@@ -190,13 +193,14 @@ def may_refer(before: str) -> bool:
     return bool(_SENTENCE_END.search(before))
 
 
-def _is_raised(link: Element) -> bool:
-    element: Element | None = link
-    while element is not None and local_name(element) not in BLOCKS:
-        if local_name(element) == "sup":
-            return True
-        element = element.getparent()
-    return False
+def _outwards(element: Element) -> Iterator[Element]:
+    """Yield an element and those around it, the innermost first."""
+    return chain((element,), element.iterancestors())
+
+
+def _in_line(element: Element) -> Iterator[Element]:
+    """Yield an element and those around it, up to the block that it stands in."""
+    return takewhile(lambda each: local_name(each) not in BLOCKS, _outwards(element))
 
 
 def _key(target: str, resolve: Resolve) -> str:
@@ -222,12 +226,7 @@ def _looks_like_reference(link: Element) -> bool:
 
 def _follows_text(link: Element) -> bool:
     """Say whether there are words before a link in its block, which a line of contents or a note's own sign has not."""
-    element: Element | None = link
-    while element is not None and local_name(element) not in BLOCKS:
-        if any(map(_has_words, _texts_before(element))):
-            return True
-        element = element.getparent()
-    return False
+    return any(_has_words(text) for element in _in_line(link) for text in _texts_before(element))
 
 
 def _texts_before(element: Element) -> Iterator[str | None]:
@@ -260,7 +259,4 @@ def _begins_as_chapter(element: Element) -> bool:
 
 def _block(element: Element) -> Element | None:
     """Return the innermost block that an element is or stands in."""
-    inner: Element | None = element
-    while inner is not None and local_name(inner) not in BLOCKS:
-        inner = inner.getparent()
-    return inner
+    return next((each for each in _outwards(element) if local_name(each) in BLOCKS), None)
