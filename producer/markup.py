@@ -1,4 +1,4 @@
-"""Bytes of a content document to a tree: any encoding, any damage. The only home of lxml's parsers and of ftfy."""
+"""Bytes of a document to a tree: any encoding, any damage. The only home of lxml's parsers and of ftfy."""
 
 import codecs
 import re
@@ -62,6 +62,7 @@ _SUSPECT = re.compile(
 """What two bytes of UTF-8 look like when they were read as Windows-1252; ftfy alone takes 0.3 s a megabyte."""
 _ODD = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x80-\x9f\ud800-\udfff\ufffe\uffff]")
 """What XML does not allow, and the controls that are punctuation in Windows-1252."""
+_REFERENCE = re.compile(r"&#(?:[xX]0*([0-9a-fA-F]*)|0*([0-9]*))")
 _XML_ENTITIES = frozenset(["lt;", "gt;", "amp;", "quot;", "apos;"])
 
 
@@ -91,11 +92,25 @@ def parse(text: str) -> Element | None:
     return _parse_html(text) if root is None else root
 
 
+def parse_xml(content: bytes) -> Element | None:
+    """Return the root of an XML file, whatever can be made out of it; None when that is nothing."""
+    parser = etree.XMLParser(recover=True, encoding="utf-8", no_network=True, load_dtd=False)
+    try:
+        return etree.fromstring(_REFERENCE.sub(_referred, decode(content)).encode(), parser)
+    except etree.XMLSyntaxError:
+        return None
+
+
 def semantics(element: Element) -> Iterator[str]:
     """Yield what an element says it is: words of EPUB 3 structural semantics, those of DPUB-ARIA without `doc-`."""
     for name in SEMANTICS:
-        for word in element.get(name, "").lower().split():
-            yield word.rpartition(":")[2].removeprefix("doc-")
+        yield from terms(element.get(name, ""))
+
+
+def terms(value: str) -> Iterator[str]:
+    """Yield the words of an attribute that says what an element is, without their prefixes."""
+    for word in value.lower().split():
+        yield word.rpartition(":")[2].removeprefix("doc-")
 
 
 def local_name(element: Element) -> str:
@@ -204,6 +219,13 @@ def _without_doctype(text: str) -> str:
     start = text.find("<!DOCTYPE")
     doctype = _DOCTYPE.match(text, start) if start >= 0 else None
     return text[:start] + text[doctype.end() :] if doctype else text
+
+
+def _referred(reference: re.Match[str]) -> str:
+    """Return a character reference as it is, unless it is to half a character: lxml cannot say what it parsed then."""
+    digits = reference[1] or reference[2] or "0"
+    code = int(digits, 16 if reference[1] else 10) if len(digits) < 8 else 0
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else reference[0]
 
 
 def _parse_xml(text: str) -> Element | None:

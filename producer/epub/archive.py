@@ -17,8 +17,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from e2a.errors import ExitCode, UserError
-from producer import markup
-from producer.markup import Element, local_name
+from producer.markup import Element, collapse, local_name, parse_xml
 
 MAX_MEMBERS = 20_000
 """Files in one EPUB; the largest books known have some 2,000."""
@@ -67,9 +66,6 @@ _UNZIP_ERRORS = (
     OSError,
 )
 """All that zipfile raises on bytes that are not as they should be, encryption and compression looked at before."""
-
-
-_REFERENCE = re.compile(r"&#(?:[xX]0*([0-9a-fA-F]*)|0*([0-9]*))")
 
 
 class Damaged(Exception):
@@ -225,15 +221,6 @@ def protection(archive: Archive) -> str:
     return next((scheme for sign, scheme in _SCHEMES.items() if archive.find(sign)), "")
 
 
-def parse_xml(content: bytes) -> Element | None:
-    """Return the root of an XML file, whatever can be made out of it; None when that is nothing."""
-    parser = etree.XMLParser(recover=True, encoding="utf-8", no_network=True, load_dtd=False)
-    try:
-        return etree.fromstring(_REFERENCE.sub(_referred, markup.decode(content)).encode(), parser)
-    except etree.XMLSyntaxError:
-        return None
-
-
 def normal_path(name: str) -> str:
     """Return a path in a container without `.`, `..` and backslashes; empty when it leads out of it."""
     path = posixpath.normpath(name.replace("\\", "/"))
@@ -242,7 +229,7 @@ def normal_path(name: str) -> str:
 
 def one_line(text: str) -> str:
     """Return a text, of which names in a file may be a part, as one line that does nothing to a terminal."""
-    line = " ".join(text.split())
+    line = collapse(text)
     return line if line.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in line)
 
 
@@ -298,13 +285,6 @@ def _elements(archive: Archive, name: str) -> Iterator[Element]:
         root = parse_xml(archive.read(name))
         if root is not None:
             yield from root.iter(etree.Element)
-
-
-def _referred(reference: re.Match[str]) -> str:
-    """Return a character reference as it is, unless it is to half a character: lxml cannot say what it parsed then."""
-    digits = reference[1] or reference[2] or "0"
-    code = int(digits, 16 if reference[1] else 10) if len(digits) < 8 else 0
-    return "\ufffd" if 0xD800 <= code <= 0xDFFF else reference[0]
 
 
 def _seems(path: Path, error: Exception) -> str:

@@ -8,10 +8,9 @@ from typing import NamedTuple
 from lxml import etree
 
 from producer import markup
-from producer.epub.archive import parse_xml
 from producer.epub.book import Entry, Landmark
 from producer.epub.package import NCX, Source, first, kind_of
-from producer.markup import Element, collapse, local_name, text_content
+from producer.markup import Element, collapse, local_name, parse_xml, terms, text_content
 
 MAX_DEPTH = 32
 """Levels of a table of contents that are read; no book has ten."""
@@ -145,4 +144,4 @@ def _words(element: Element) -> set[str]:
     """Return the words of structural semantics that an element is given, whatever prefix stands before `type`."""
     names = {str(name): str(value) for name, value in element.attrib.items()}
     types = (value for name, value in names.items() if re.split("[}:]", name)[-1] in {"type", "role"})
-    return {word.rpartition(":")[2].removeprefix("doc-") for value in types for word in value.lower().split()}
+    return {word for value in types for word in terms(value)}

@@ -11,9 +11,9 @@ from ebooklib import epub
 from lxml import etree
 
 from e2a.errors import UserError
-from producer.epub.archive import Archive, Damaged, Oversized, encrypted, normal_path, parse_xml, protection, rootfiles
+from producer.epub.archive import Archive, Damaged, Oversized, encrypted, normal_path, protection, rootfiles
 from producer.epub.book import Document
-from producer.markup import Element, collapse, local_name, text_content
+from producer.markup import Element, collapse, local_name, parse_xml, text_content
 
 MAX_LINES = 100_000
 """Elements that are read of metadata, manifest, spine and guide, each."""

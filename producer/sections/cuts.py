@@ -7,6 +7,7 @@ from itertools import accumulate, dropwhile, islice, pairwise, takewhile
 from typing import NamedTuple
 
 from producer.epub import Book, Entry
+from producer.markup import collapse
 from producer.sections import matter
 from producer.sections.extract import HEADINGS, Block, Extract
 
@@ -87,7 +88,7 @@ def is_heading(located: Located) -> bool:
 
 def shortened(text: str, most: int) -> str:
     """Return the beginning of a text, to the end of a word where it has spaces; white space collapsed."""
-    text = " ".join(text.split())
+    text = collapse(text)
     if len(text) <= most:
         return text
     return (text[:most].rpartition(" ")[0] or text[: most - 1]) + "…"

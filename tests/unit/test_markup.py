@@ -445,3 +445,45 @@ def test_local_name() -> None:
 def test_text_content_leaves_out_comments() -> None:
     """Comments and instructions are no text, what follows them is."""
     assert markup.text_content(etree.fromstring("<p>a<!-- b -->c<?d e?>f<i>g</i>h</p>")) == "acfgh"
+
+
+class TestXmlFiles:
+    """What packages, containers and their like are parsed to."""
+
+    def test_entities(self, tmp_path: Path) -> None:
+        """Entities of XML are read when they are in the file, and neither from elsewhere nor without bound."""
+        path = tmp_path / "secret"
+        path.write_text("secret")
+        outside = f'<!DOCTYPE a [<!ENTITY x SYSTEM "{path.as_uri()}"><!ENTITY y "own">]><a>&y;<b>&x;</b></a>'
+        root = markup.parse_xml(outside.encode())
+        assert root is not None
+        assert "secret" not in "".join(root.itertext())
+        assert "own" in "".join(root.itertext())
+        levels = "".join(f'<!ENTITY x{level} "{f"&x{level - 1};" * 10}">' for level in range(1, 10))
+        root = markup.parse_xml(f'<!DOCTYPE a [<!ENTITY x0 "{"y" * 10}">{levels}]><a>&x9;</a>'.encode())
+        assert root is None or len("".join(root.itertext())) < 10**6
+
+    @pytest.mark.parametrize("content", [b"", b"\0", b"text"])
+    def test_nothing_to_parse(self, content: bytes) -> None:
+        """What is no XML at all is nothing."""
+        assert markup.parse_xml(content) is None
+
+    @pytest.mark.parametrize("reference", ["&#xD800;", "&#xDFFF", "&#X0dc00;", "&#55296;", "&#0055296"])
+    def test_half_characters(self, reference: str) -> None:
+        """A reference to half a character, which lxml would parse and then raise on, is to no character."""
+        root = markup.parse_xml(f"<a b='{reference}'>{reference}</a>".encode())
+        assert root is not None
+        assert {root.get("b"), root.text} <= {"\ufffd", "\ufffd;"}
+
+    def test_whole_characters(self) -> None:
+        """Other references are left alone, however long."""
+        root = markup.parse_xml(f"<a>&#65;&#x41;&#xE9;&#{'0' * 9}65;&#{'9' * 5000};&#x;</a>".encode())
+        assert root is not None
+        assert "".join(root.itertext()).startswith("AA\u00e9A")
+
+    def test_what_can_be_made_out_of_xml(self) -> None:
+        """Markup that is not well-formed, named entities and control characters are read around."""
+        root = markup.parse_xml(b"<a><b x='1'>caf&eacute; & \x01tea</b><c>")
+        assert root is not None
+        assert root[0].get("x") == "1"
+        assert "".join(root.itertext()).split() == ["caf\u00e9", "\ufffdtea"]
