@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from e2a.errors import ExitCode, UserError
@@ -69,6 +69,13 @@ def account(documents: Sequence[Document], sentences: Iterable[Sentence], passag
     return result
 
 
+class _Applied(NamedTuple):
+    """A rule that applies from here on, to the end of an element."""
+
+    rule: str
+    start: int
+
+
 class _Text:
     """The text content of a document, and which of it was found."""
 
@@ -86,35 +93,40 @@ class _Text:
         """Note for each element, by the steps of its EPUB CFI, where its text begins; and where rules apply."""
         pieces: list[str] = []
         length = 0
-        stack: list[tuple[Any, str, str | None]] = [] if root is None else [(root, "", None)]
+        stack: list[tuple[Any, str]] = [] if root is None else [(root, "")]
         while stack:
-            element, path, text = stack.pop()
-            if text is None:
-                self._enter(element, path, length)
-                text = element.text or ""
-                step = 2 * sum(isinstance(child.tag, str) for child in element)
-                for child in reversed(element):
-                    stack.append((None, path, child.tail or ""))
+            each, path = stack.pop()
+            if isinstance(each, str):
+                pieces.append(each)
+                length += len(each)
+            elif isinstance(each, _Applied):
+                self._apply(each, length)
+            else:
+                stack += [(_Applied(rule, length), path) for rule in self._enter(each, path, length)]
+                step = 2 * sum(isinstance(child.tag, str) for child in each)
+                for child in reversed(each):
+                    stack.append((child.tail or "", path))
                     if isinstance(child.tag, str):
-                        stack.append((child, f"{path}/{step}", None))
+                        stack.append((child, f"{path}/{step}"))
                         step -= 2
-            pieces.append(text)
-            length += len(text)
+                stack.append((each.text or "", path))
         self._text = "".join(pieces)
 
-    def _enter(self, element: Any, path: str, start: int) -> None:
+    def _enter(self, element: Any, path: str, start: int) -> list[str]:
+        """Note an element, and return the rules that apply to what is in it."""
         self._origins[path] = start
         name = markup.local_name(element)
         if name == "img":
             self._descriptions[path] = element.get("alt", "")
-        rules = [rule for rule, names in _ELEMENTS.items() if name in names]
-        if element.get("hidden") is not None or _HIDDEN.search(element.get("style", "")):
-            rules.append("hidden")
-        for rule in rules:
-            end = start + sum(len(text) for text in _texts(element))
-            spans = self._spans.setdefault(rule, [])
-            if not spans or end > spans[-1][1]:
-                spans.append((start, end))
+        is_hidden = element.get("hidden") is not None or _HIDDEN.search(element.get("style", ""))
+        return [rule for rule, names in _ELEMENTS.items() if name in names] + (["hidden"] if is_hidden else [])
+
+    def _apply(self, applied: _Applied, end: int) -> None:
+        """Note where a rule applies, in the place of what is inside of it."""
+        spans = self._spans.setdefault(applied.rule, [])
+        while spans and spans[-1][0] >= applied.start:
+            spans.pop()
+        spans.append((applied.start, end))
 
     def cover_sentence(self, sentence: Sentence) -> None:
         """Find a sentence at its source."""
@@ -187,18 +199,3 @@ def _root(text: str) -> Any:
         except ElementTree.ParseError:
             pass
     return markup.parse(text)
-
-
-def _texts(element: Any) -> Iterable[str]:
-    """Yield the texts in an element, without those of comments and instructions."""
-    stack = [element]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, str):
-            yield each
-            continue
-        yield each.text or ""
-        for child in reversed(each):
-            stack.append(child.tail or "")
-            if isinstance(child.tag, str):
-                stack.append(child)
