@@ -134,7 +134,7 @@ class Chapter(Frozen):
     @property
     def full_title(self) -> str:
         """Its title with those of what it is part of, such as `Part One: Chapter 3`."""
-        return ": ".join((*self.group, self.title))
+        return full_title(self.group, self.title)
 
 
 class Accounting(Frozen):
@@ -203,6 +203,11 @@ class Sidecar(Frozen):
     def seconds(self) -> float:
         """Length of the audio in seconds."""
         return self.samples / self.sample_rate
+
+
+def full_title(group: tuple[str, ...], title: str) -> str:
+    """Return the title of a chapter with those of what it is part of, the outermost first."""
+    return ": ".join((*group, title))
 
 
 def letters(text: str) -> str:

@@ -72,6 +72,11 @@ def of(engine: str) -> Traits:
     return _ENGINES.get(engine, _DEFAULT)
 
 
+def primary_subtag(language: str) -> str:
+    """Return the language of a tag without script and region, in lower case (BCP 47, section 2.2.1)."""
+    return language.replace("_", "-").split("-", maxsplit=1)[0].lower()
+
+
 def rate(engine: str, language: str) -> float:
     """Return how many characters of text, white space included, make a second of audio at speed 1.0.
 
@@ -81,6 +86,6 @@ def rate(engine: str, language: str) -> float:
     """
     if engine == "simulated":
         return _SIMULATED_RATE
-    base = language.replace("_", "-").split("-", maxsplit=1)[0].lower()
+    base = primary_subtag(language)
     espeak, narrator = next((rates for languages, *rates in _FAMILIES.values() if base in languages), _ALPHABET)
     return _ESPEAK_RATES.get(base, espeak) if engine == "espeak" else narrator

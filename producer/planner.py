@@ -42,9 +42,14 @@ _PAUSE = re.compile(r"\[pause: ?(\d{1,9}(?:\.\d{1,9})?)\]", re.IGNORECASE)
 Paragraph = list[Sentence]
 
 
+def rate_of(speech: Speech) -> float:
+    """Return how many characters a second of speech takes."""
+    return traits.rate(speech.engine, speech.language) * speech.speed
+
+
 def hour_of(speech: Speech) -> float:
     """Return how many characters an hour of speech takes."""
-    return HOUR * traits.rate(speech.engine, speech.language) * speech.speed
+    return HOUR * rate_of(speech)
 
 
 class Manner(NamedTuple):
@@ -211,8 +216,8 @@ def _say_block(located: Located, how: Manner, said: Said) -> None:
     for piece, (start, end) in zip(pieces, locate(block, [piece[:2] for piece in pieces]), strict=True):
         text = block.text[piece.start : piece.end]
         if piece.rule:
-            origin, image = (0, block.path) if block.attribute else (block.origin, "")
-            skipped = Skipped(piece.rule, origin + start, origin + end, text, image)
+            image = block.path if block.attribute else ""
+            skipped = Skipped(piece.rule, block.origin + start, block.origin + end, text, image)
             said.passages.append(Passage(located.document, skipped))
         else:
             source = Source(document=located.document, path=block.path, start=start, end=end, attribute=block.attribute)
@@ -239,17 +244,14 @@ class _Piece(NamedTuple):
 
 
 def _cut(block: Block, how: Manner) -> Iterator[_Piece]:
-    text = block.text
-    if block.attribute:
-        yield from _sentences(text, 0, len(text), how, heading=False)
-        return
+    text, heading = block.text, block.name in HEADINGS
     position = 0
-    for mark in _PAUSE.finditer(text):
-        yield from _sentences(text, position, mark.start(), how, heading=block.name in HEADINGS)
+    for mark in () if block.attribute else _PAUSE.finditer(text):
+        yield from _sentences(text, position, mark.start(), how, heading=heading)
         pause_ms = min(round(float(mark[1]) * 1000), LONGEST_PAUSE_MS)
         yield _Piece(mark.start(), mark.end(), "", "pause mark", pause_ms)
         position = mark.end()
-    yield from _sentences(text, position, len(text), how, heading=block.name in HEADINGS)
+    yield from _sentences(text, position, len(text), how, heading=heading)
 
 
 def _sentences(text: str, start: int, end: int, how: Manner, *, heading: bool, limit: int = 0) -> Iterator[_Piece]:
@@ -288,11 +290,10 @@ def _lengthen(paragraphs: list[Paragraph], pause_ms: int) -> None:
 
 def _part(sentences: tuple[Sentence, ...], index: int, chapter: int, speech: Speech) -> Part:
     pauses = sum(sentence.pause_ms for sentence in sentences) / 1000
-    rate = traits.rate(speech.engine, speech.language) * speech.speed
     return Part(
         index=index,
         chapter=chapter,
         digest=part_digest(sentences, speech),
-        estimate=round(_length(sentences) / rate + pauses, 3),
+        estimate=round(_length(sentences) / rate_of(speech) + pauses, 3),
         sentences=sentences,
     )

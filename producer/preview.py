@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from e2a.plan import Plan
+from e2a.plan import Plan, full_title
 from producer.ingest import Draft
-from producer.planner import HOUR, hour_of
+from producer.planner import rate_of
 from producer.sections.contents import Section
 
 
@@ -23,7 +23,7 @@ def section_table(draft: Draft) -> RenderableType:
     table.add_column("", overflow="fold")
     numbered = zip(draft.outline.sections, draft.outline.chosen, strict=True)
     for number, (section, chosen) in enumerate(numbered, 1):
-        seconds = sum(len(located.block.text) for located in section.blocks) / hour_of(draft.speech) * HOUR
+        seconds = sum(len(located.block.text) for located in section.blocks) / rate_of(draft.speech)
         style = "" if chosen else "dim"
         table.add_row(str(number), _title(section), _duration(seconds), _verdict(section, chosen), style=style)
     return Group(table, *_notes(draft.book.problems))
@@ -60,7 +60,7 @@ def _notes(problems: Iterable[str]) -> list[str]:
 
 
 def _title(section: Section) -> str:
-    return escape(": ".join((*section.group, section.title)))
+    return escape(full_title(section.group, section.title))
 
 
 def _verdict(section: Section, chosen: bool) -> str:

@@ -145,13 +145,13 @@ def _page(blocks: Iterable[Located], book: Book) -> matter.Page:
 
 def _parts(blocks: Sequence[Located], cut: Cut | None, book: Book) -> list[int]:
     """Return where text begins or ends that shares a document with matter, and nothing but what it says tells."""
-    if blocks[0].block.kind:
+    kind = matter.of_title(cut.title) if cut else ""
+    if blocks[0].block.kind or (cut and kind not in {"cover", "title page"}):
         return []
     lines = _page(blocks, book).lines
-    if cut is None:
-        return [place for place in matter.around_copyright(lines) if 0 < place < len(lines)]
-    kind = matter.of_title(cut.title)
-    return _behind_title(lines, matter.limit_of(kind), book) if kind in {"cover", "title page"} else []
+    if cut:
+        return _behind_title(lines, matter.limit_of(kind), book)
+    return [place for place in matter.around_copyright(lines) if 0 < place < len(lines)]
 
 
 def _behind_title(lines: Sequence[matter.Line], limit: float, book: Book) -> list[int]:

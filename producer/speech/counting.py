@@ -73,9 +73,13 @@ def ordinal(value: int, words: Wording, *, feminine: bool = False) -> str:
     return re.sub(r"o\b", "a", said) if feminine and base in {"es", "it"} else said
 
 
+def _space(words: Wording) -> str:
+    """Return what parts the words of a number."""
+    return "" if words.glued and words.code != "ko" else " "
+
+
 def _digits(figures: str, words: Wording) -> str:
-    space = "" if words.glued and words.code != "ko" else " "
-    return space.join(cardinal(int(figure), words) for figure in figures)
+    return _space(words).join(cardinal(int(figure), words) for figure in figures)
 
 
 def decimals(words: Wording) -> str:
@@ -103,14 +107,12 @@ def say(number: str, words: Wording) -> str:
     said = _digits(figures, words) if is_name else cardinal(int(figures), words)
     if not rest:
         return said
-    space = "" if words.glued and words.code != "ko" else " "
-    return space.join([said, words.decimal, _say_decimals(rest, words)])
+    return _space(words).join([said, words.decimal, _say_decimals(rest, words)])
 
 
-def _say_decimals(decimals: str, words: Wording) -> str:
-    if not words.pairs or len(decimals) > 2 or decimals in {"0", "00"}:
-        return _digits(decimals, words)
-    return _digits(decimals, words) if decimals.startswith("0") else cardinal(int(decimals), words)
+def _say_decimals(figures: str, words: Wording) -> str:
+    is_pair = words.pairs and len(figures) <= 2 and not figures.startswith("0")
+    return cardinal(int(figures), words) if is_pair else _digits(figures, words)
 
 
 def say_number(words: Wording, match: Match) -> str:

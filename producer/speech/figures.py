@@ -118,7 +118,8 @@ def _coins(whole: str, cents: int, names: tuple[str, str, str], words: Wording) 
 
 def _counted(said: str, noun: str, words: Wording) -> str:
     link = f" {words.of} " if words.of and _MILLIONS.search(said) else " "
-    return f"{said}{link}{noun}".replace(" de euros", " d'euros" if words.code.startswith("fr") else " de euros")
+    counted = f"{said}{link}{noun}"
+    return counted.replace(" de euros", " d'euros") if words.code.startswith("fr") else counted
 
 
 def times(words: Wording) -> list[Rule]:

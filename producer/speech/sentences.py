@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import sentencex
 
+from e2a.traits import primary_subtag
 from producer.speech.full_stops import LANGUAGES, NONE, Kind, Language
 
 Span = tuple[int, int]
@@ -84,8 +85,7 @@ def split(paragraph: str, language: str, *, limit: int, shortest: int = 20) -> l
             Korean character counts as three. 0 for bare sentences; pieces without letter or digit are joined always.
     """
     assert limit > 0
-    base = re.split("[-_]", language, maxsplit=1)[0].lower()
-    ends, held = _ends(paragraph, base)
+    ends, held = _ends(paragraph, primary_subtag(language))
     spans = [piece for sentence in _spans(paragraph, ends) for piece in _cut(paragraph, sentence, limit, held)]
     return [paragraph[start:end] for start, end in _join(paragraph, spans, limit, shortest)]
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache, partial
 
+from e2a.traits import primary_subtag
 from producer.speech import abbreviations, wording
 from producer.speech.counting import (
     APOSTROPHES,
@@ -90,7 +91,7 @@ def clean(text: str) -> str:
 @lru_cache(maxsize=256)
 def _wording(language: str) -> Wording | None:
     tag = language.replace("_", "-").lower()
-    base = tag.split("-", maxsplit=1)[0]
+    base = primary_subtag(language)
     base = wording.ALIASES.get(base, base)
     found = wording.FULL.get(base) or wording.BASIC.get(base)
     if found is not None and tag in wording.POINTED:
