@@ -16,18 +16,21 @@ _ISBN_NAME = re.compile(r"(?:urn:)?isbn(?:-1[03])?[:\s]*", re.IGNORECASE)
 
 
 def title(source: Source) -> str:
+    """Return the main title, else the first; empty when there is none."""
     kinds = {"main": 0, "": 1}
     titles = sorted(source.values("title"), key=lambda title: kinds.get(title.trait("title-type"), 2))
     return titles[0].text if titles else ""
 
 
 def authors(source: Source) -> Iterable[str]:
+    """Return who wrote the book, each once and in order; all creators when none is said to be an author."""
     creators = sorted(source.values("creator"), key=lambda creator: _number(creator.trait("display-seq")))
     authors = [each for each in creators if _AUTHOR.intersection(map(str.lower, each.traits.get("role", [""])))]
     return dict.fromkeys(each.text for each in authors or creators)
 
 
 def metadata(source: Source) -> Metadata:
+    """Return the rest that the package says of the book."""
     dates = sorted(source.values("date"), key=lambda date: "publication" not in date.trait("event").lower())
     series, index = _series(source)
     return Metadata(

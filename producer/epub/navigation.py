@@ -39,7 +39,10 @@ def nav_documents(source: Source) -> Iterator[tuple[str, Element]]:
 
 
 def table_of_contents(source: Source, navs: Iterable[tuple[str, Element]], hrefs: set[str]) -> tuple[Entry, ...]:
-    """Return the table of contents: of the first navigation document, else of the first NCX, that has entries."""
+    """Return the table of contents: of the first navigation document, else of the first NCX, that has entries.
+
+    The lists of the navigation documents are empty afterwards.
+    """
     for base, root in navs:
         for nav in _tables(root):
             if entries := _Table(source, base, hrefs).of_lists(nav):
@@ -58,6 +61,7 @@ def table_of_contents(source: Source, navs: Iterable[tuple[str, Element]], hrefs
 
 
 def landmarks(source: Source, navs: Iterable[tuple[str, Element]]) -> Iterator[Landmark]:
+    """Yield the landmarks of the navigation documents and of the guide, and the navigation documents themselves."""
     links: list[tuple[str, str, str]] = []
     for base, root in navs:
         lists = (nav for nav in root.iter(etree.Element) if local_name(nav) == "nav" and "landmarks" in _words(nav))

@@ -52,12 +52,14 @@ class Item(NamedTuple):
 
     @property
     def is_text(self) -> bool:
+        """Whether it is a document that has text to read."""
         if self.media_type in _NO_TEXT or self.media_type.startswith(("image/", "audio/", "video/", "font/")):
             return False
         return self.media_type in _TEXT or self.media_type.endswith("+xml") or bool(_HTML_NAME.search(self.href))
 
     @property
     def is_image(self) -> bool:
+        """Whether it is said to be a picture."""
         return self.media_type.startswith("image/")
 
 
@@ -77,6 +79,7 @@ class Value(NamedTuple):
     traits: Mapping[str, list[str]]
 
     def trait(self, name: str) -> str:
+        """Return the first value of a property; empty when there is none."""
         return next(iter(self.traits.get(name, ())), "")
 
 
@@ -191,6 +194,11 @@ class Source:
 
 
 def open_package(archive: Archive) -> Source:
+    """Read the package document of a container, the one that the container names or else the first in it.
+
+    Raises:
+        UserError: there is none, or it cannot be read, or it is protected (BAD_INPUT).
+    """
     locked = encrypted(archive)
     named = rootfiles(archive)
     name = next(iter(named or (name for name in archive.names if name.lower().endswith(".opf"))), None)
@@ -229,6 +237,7 @@ def _tidied(root: Element) -> Element:
 
 
 def first(root: Element, name: str) -> Element | None:
+    """Return the first element of a name, as `kind_of` has it."""
     return next((element for element in root.iter(etree.Element) if kind_of(element) == name), None)
 
 
@@ -256,7 +265,11 @@ def _text(element: Element) -> str:
 
 
 def read_spine(source: Source) -> Iterator[Spined]:
-    """Yield the spine's documents; what has no text, such as images, is passed over."""
+    """Yield the spine's documents; what has no text, such as images, is passed over.
+
+    Raises:
+        UserError: there is no spine (BAD_INPUT).
+    """
     if not source.spine:
         raise source.archive.refusal(f"the package document {source.package} names no documents to read (no spine)")
     for identifier, linear in source.spine:
@@ -286,6 +299,7 @@ def _readable(source: Source, item: Item) -> Item:
 
 
 def refuse_protected(source: Source, spine: Iterable[Spined]) -> None:
+    """Raise `UserError` (BAD_INPUT) when a document or the table of contents is encrypted; the rest may be."""
     needed = [spined.item for spined in spine]
     needed += [item for item in source.items.values() if "nav" in item.properties]
     if source.encrypted.intersection(source.archive.find(item.href) for item in needed):
@@ -300,6 +314,11 @@ def _protected(archive: Archive) -> UserError:
 
 
 def read_documents(source: Source, spine: Iterable[Spined]) -> tuple[Document, ...]:
+    """Return the documents of the spine, each once; what is missing or damaged is left out, and a problem noted.
+
+    Raises:
+        UserError: one passes a limit, or none can be read (BAD_INPUT).
+    """
     found: dict[str | None, Document] = {}
     for item, named, linear in spine:
         member = source.archive.find(item.href)
