@@ -12,22 +12,25 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON := .venv/bin/python
 COMPLETE := .venv/.complete
+COQUI := .venv/.coqui
 SAMPLE := .e2a/sample.epub
 
 .DEFAULT_GOAL := help
-.PHONY: help audiobook setup test test-fast lint format docs bench clean
+.PHONY: help audiobook setup coqui test test-fast lint format docs bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-audiobook: programs $(COMPLETE) $(SAMPLE)  ## Make an audiobook: BOOK= WORKERS= STORAGE= OUTPUT= OPTIONS=
+audiobook: programs $(COMPLETE) $(SAMPLE) $(if $(filter %coqui %xtts,$(OPTIONS) $(E2A_ENGINE)),$(COQUI))  ## Make an audiobook: BOOK= WORKERS= STORAGE= OUTPUT= OPTIONS=
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) deploy/local/audiobook.py "$${BOOK:-$(SAMPLE)}" \
 		--workers "$$WORKERS" --storage "$$STORAGE" --output-dir "$$OUTPUT" $(OPTIONS)
 
 setup: $(COMPLETE)  ## Make the environment in .venv
 
-test: programs $(COMPLETE)  ## Run all tests, against real servers
+coqui: $(COQUI)  ## Add to it what the engines coqui and xtts need: torch and coqui-tts, 5 GB
+
+test: programs $(COQUI)  ## Run all tests, against real servers
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) -m pytest
 
@@ -47,13 +50,15 @@ format: $(COMPLETE)  ## Format the code
 docs: $(COMPLETE)  ## Write the generated pages of docs/
 	@$(PYTHON) -c 'from e2a.settings import markdown_page; print(markdown_page(), end="")' > docs/settings.md
 
-bench: programs $(COMPLETE)  ## Measure reading, and what the pipeline costs beside the work; output in bench/results
+bench: programs $(COQUI)  ## Measure reading, speech, and what the pipeline costs beside the work; output in bench/results
 	@deploy/local/fetch-kafka >/dev/null
 	@mkdir -p bench/results
 	@$(PYTHON) -m bench.reading | tee bench/results/reading.txt
 	@$(PYTHON) -m bench.fuzz | tee bench/results/fuzz.txt
 	@$(PYTHON) -m bench.overhead | tee bench/results/overhead.txt
 	@$(PYTHON) -m bench.lookahead | tee bench/results/lookahead.txt
+	@$(PYTHON) -m bench.quality | tee bench/results/quality.txt
+	@$(PYTHON) -m bench.speech | tee bench/results/speech.txt
 
 clean:  ## Remove the environment and what the local pipeline has stored
 	rm -rf .venv .e2a
@@ -70,6 +75,11 @@ $(COMPLETE): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
 	@.venv/bin/uv pip install --quiet --system-certs --python $(PYTHON) --requirement requirements-dev.txt
 	@.venv/bin/uv pip install --quiet --system-certs --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(COQUI): requirements-coqui.txt $(COMPLETE)
+	@echo "adding torch and coqui-tts to .venv"
+	@.venv/bin/uv pip install --quiet --system-certs --python $(PYTHON) --no-deps --requirement requirements-coqui.txt
 	@touch $@
 
 $(SAMPLE): samples

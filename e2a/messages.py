@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from e2a.errors import Poison
-from e2a.plan import BookId, Digest, Frozen, Part, Speech
+from e2a.plan import BookId, Digest, Frozen, Part, Retake, Speech
 
 PAYLOAD_CHARACTERS = 100_000
 """Most characters of a bad message that its dead letter keeps: escaped in JSON they still fit into 1 MB."""
@@ -46,6 +46,8 @@ class PartDone(Frozen):
     audio_bytes: int
     work_seconds: float = 0.0
     """Wall time of the synthesis; 0 when the audio was there already."""
+    retakes: tuple[Retake, ...] = ()
+    """Sentences that were said more than once."""
 
 
 class PartFailed(Frozen):

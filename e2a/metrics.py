@@ -1,6 +1,13 @@
-"""Every Prometheus metric of the pipeline in one place."""
+"""Every Prometheus metric of the pipeline in one place, and the port that shows them beside the service's health."""
 
-from prometheus_client import Counter, Gauge, Histogram, Summary, start_http_server
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from prometheus_client import Counter, Gauge, Histogram, Summary, make_wsgi_app
 
 from e2a.errors import ExitCode, UserError
 
@@ -10,14 +17,28 @@ BUSY_SECONDS = Summary("e2a_busy_seconds", "Seconds that this worker's engine ha
 PART_SECONDS = Histogram(
     "e2a_part_seconds", "Seconds of synthesis a part", buckets=(0.5, 1, 2, 5, 10, 20, 40, 60, 90, 120, 300)
 )
+RETAKES = Counter(
+    "e2a_retakes", "Sentences whose first take was not good, by the take that was kept: good, doubtful", ["outcome"]
+)
+LAST_TAKE = Gauge("e2a_last_take_timestamp_seconds", "Unix time of this worker's last take; 0 before the first")
+GPU_MEMORY = Gauge("e2a_gpu_memory_bytes", "GPU memory in use by this worker's engine; 0 without a GPU")
 EVENTS = Counter("e2a_events", "Events folded into the checkpoint", ["type"])
 BOOKS = Counter("e2a_books", "Books that reached their end", ["outcome"])
 ASSEMBLY_SECONDS = Histogram("e2a_assembly_seconds", "Seconds of assembly a book")
 PARTITIONS = Gauge("e2a_partitions", "Partitions of the chapters topic that this worker owns")
 
+Health = Callable[[], Mapping[str, object]]
 
-def serve(port: int) -> None:
-    """Serve the Prometheus page on every address at `port`; 0 serves none.
+
+def serve(port: int, health: Health = dict) -> None:
+    """Serve two pages on every address at `port` until the process ends; 0 serves none.
+
+    `/metrics`, and `/`, is the Prometheus page. `/healthz` is a JSON object: `status` is `running`, which says that
+    the process answers, beside what `health` returns.
+
+    Args:
+        port: of both pages.
+        health: called for every look at `/healthz`, in a thread of its own; its values are JSON's.
 
     Raises:
         UserError: the port is taken (exit code UNAVAILABLE).
@@ -25,6 +46,34 @@ def serve(port: int) -> None:
     if not port:
         return
     try:
-        start_http_server(port)
+        server = make_server("", port, pages(health), _Server, _QuietHandler)
     except OSError as error:
         raise UserError(f"metrics port {port}: {error.strerror}", ExitCode.UNAVAILABLE) from error
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+def pages(health: Health) -> WSGIApplication:
+    """Return the application that `serve` serves."""
+    prometheus: WSGIApplication = make_wsgi_app()
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path in {"/", "/metrics"}:
+            return prometheus(environ, start_response)
+        if path == "/healthz":
+            status, answer = "200 OK", {"status": "running", **health()}
+        else:
+            status, answer = "404 Not Found", {"pages": ["/metrics", "/healthz"]}
+        start_response(status, [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+    return app
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Log no request."""

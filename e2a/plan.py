@@ -7,15 +7,17 @@ object, and an edited book shares every part that did not change.
 import hashlib
 import json
 from functools import cached_property
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-PART_FORMAT = 1
+PART_FORMAT = 2
 """Version of the part's audio layout; raising it re-synthesises everything."""
 PLAN_VERSION = 2
 """Version of the way text becomes a plan; raising it makes every book a new one."""
-
+CLIP = "clip:"
+"""What the name of a voice begins with that is a reference recording."""
 
 BookId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
 """Identity of a book, as `book_id` makes it; it is part of storage keys, so nothing else is let in."""
@@ -36,8 +38,11 @@ class Speech(Frozen):
     """Name of an entry point in the group `e2a.engines`."""
     language: str
     """BCP 47 tag, such as `en` or `fr-CA`."""
+    model: str = ""
+    """Name of the model of an engine that has several (`model_name`); empty takes the engine's default."""
     voice: str = ""
-    """Voice of the engine; empty takes the engine's default for the language."""
+    """Voice of the engine, or `clip:` and the SHA-256 of a reference recording in storage; empty takes the engine's
+    default for the language."""
     speed: float = 1.0
     """Factor on the speaking rate; 2.0 speaks twice as fast."""
 
@@ -179,6 +184,23 @@ class Plan(Frozen):
         return tuple(part for chapter in self.chapters for part in chapter.parts)
 
 
+class Retake(Frozen):
+    """A sentence whose first take was not good."""
+
+    sentence: int
+    """Its index in the part."""
+    start: float
+    """Where it begins in the audio of the part, in seconds."""
+    text: str
+    """What was said."""
+    takes: int
+    """How many takes were made, the first included."""
+    flaws: tuple[str, ...]
+    """What the first take had, such as `too-short`."""
+    doubtful: tuple[str, ...] = ()
+    """What the take that was kept still has; empty when it is good."""
+
+
 class Sidecar(Frozen):
     """What is known of a part's audio; stored beside it, and only after it. All lengths are in samples."""
 
@@ -196,6 +218,8 @@ class Sidecar(Frozen):
     """Start and end of each sentence, the pause after it not counted."""
     peak: float
     """Largest absolute sample, 1.0 being full scale."""
+    retakes: tuple[Retake, ...] = ()
+    """Sentences that were said more than once."""
     engine: str
     encoder: str
 
@@ -226,9 +250,32 @@ def part_digest(sentences: tuple[Sentence, ...], speech: Speech) -> str:
     )
 
 
-def part_seed(digest: str) -> int:
-    """Return the 32-bit seed of every random choice made for a part; the same part always sounds the same."""
-    return int(digest[:8], 16)
+def speech_digest(speech: Speech) -> str:
+    """Return the identity of a way of speaking, as 64 hexadecimal characters."""
+    return _digest(speech.model_dump())
+
+
+def take_seed(text: str, attempt: int) -> int:
+    """Return the 63-bit seed of every random choice made for a take; the same sentence always sounds the same.
+
+    Args:
+        text: what is said.
+        attempt: 0 for the first take of it.
+    """
+    return int(_digest([text, attempt])[:16], 16) >> 1
+
+
+def model_name(model: str) -> str:
+    """Return how a model is called in `Speech`: a catalogue's name as it is, a folder or file by its last step.
+
+    The folder may lie elsewhere on every machine, so its name stands for what is in it.
+    """
+    return model if model.startswith("tts_models/") else PurePath(model).name
+
+
+def clip_voice(clip: bytes) -> str:
+    """Return the voice that a reference recording is."""
+    return CLIP + hashlib.sha256(clip).hexdigest()
 
 
 def book_id(source: bytes, speech: Speech, reading: Reading, output_format: str) -> str:

@@ -74,13 +74,22 @@ class InitSettings(Settings):
 class ServiceSettings(Settings):
     """Settings of everything that runs until it is stopped."""
 
-    metrics_port: Port = Field(0, description="port of the Prometheus page; 0 serves none")
+    metrics_port: Port = Field(0, description="port of the Prometheus page and of /healthz; 0 serves none")
 
 
 class SpeechSettings(BaseSettings):
     """The engine, known to those who ask for speech and to those who make it."""
 
     engine: str = Field("espeak", description="speech engine: an entry point in the group e2a.engines")
+    model: str = Field(
+        "",
+        description="model of an engine that has several: a name of its catalogue, or a folder, whose own name stands"
+        " for what is in it",
+    )
+    accept_cpml: bool = Field(
+        False,
+        description="accept the Coqui Public Model License: no commercial use of XTTSv2, or of what it says",
+    )
 
 
 class ProducerSettings(SpeechSettings, Settings):
@@ -99,6 +108,21 @@ class SynthSettings(SpeechSettings, ServiceSettings):
     )
     session_timeout: Annotated[float, Interval(ge=1, le=900)] = Field(
         6.0, description="seconds of silence after which Kafka gives a worker's partition to another"
+    )
+    device: Literal["cuda", "cpu"] = Field(
+        "cuda", description="where a neural engine runs: the first GPU of CUDA_VISIBLE_DEVICES, or the CPU, far slower"
+    )
+    batch: Annotated[int, Ge(0)] = Field(
+        0, description="sentences that engine xtts decodes at once; 0 takes what fits into the GPU's memory"
+    )
+    precision: Literal["float32", "float16", "bfloat16"] = Field(
+        "float32",
+        description="numbers that engine xtts decodes with: half of the memory with the 16-bit ones, but another take"
+        " now and then",
+    )
+    recogniser: str = Field(
+        "",
+        description="recogniser that listens to every take: an entry point in the group e2a.recognisers; empty: none",
     )
     simulated_rtf: Annotated[float, Ge(0)] = Field(
         0.0, description="simulated engine only: seconds of pretended work for a second of audio"

@@ -166,6 +166,10 @@ class MemoryCheckpoint:
             self._leases[name] = (holder, self._clock() + ttl)
             return self._attempts[name]
 
+    def deaths(self, name: str, holder: str) -> int:
+        with self._lock:
+            return self._attempts.get(name, 0) if self._owner(name) in {holder, ""} else 0
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._lock:
             if self._owner(name) != holder:

@@ -24,7 +24,7 @@ def run() -> NoReturn:
     log.configure(settings.log_level, settings.log_format)
     for library in ("aiokafka", "faust", "mode"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    metrics.serve(settings.metrics_port)
+    metrics.serve(settings.metrics_port, lambda: {"service": "e2a-merge"})
     check_programs()
     store = open_store(settings)
     store.check()

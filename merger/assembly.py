@@ -16,7 +16,9 @@ from typing import Any
 from e2a import log
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Part, Plan, Sidecar, letters
+from e2a.report import Report
 from e2a.storage import ObjectStore, keys, read_sidecar
+from merger.report import report
 from merger.tags import Mark, add_atoms, ffmetadata, language_code
 
 PROGRAMS = ("ffmpeg", "ffprobe")
@@ -51,11 +53,8 @@ def check_programs() -> None:
             raise UserError(f"{program} is not on PATH; install it: apt-get install ffmpeg", ExitCode.UNAVAILABLE)
 
 
-def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
-    """Assemble a book whose parts are all in storage and put it there.
-
-    Returns:
-        the storage key of the book, its length in seconds, and its size in bytes.
+def assemble(plan: Plan, store: ObjectStore) -> Report:
+    """Assemble a book whose parts are all in storage, put it there, and return its report, which is not stored.
 
     Raises:
         CorruptPart: a part is missing or is not what its sidecar says.
@@ -71,14 +70,15 @@ def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
         raise AssemblyFailed(f"{error.filename or tempfile.gettempdir()}: {error.strerror}") from error
 
 
-def _assemble(plan: Plan, store: ObjectStore, sidecars: list[Sidecar]) -> tuple[str, float, int]:
+def _assemble(plan: Plan, store: ObjectStore, sidecars: list[Sidecar]) -> Report:
     sample_rate = sidecars[0].sample_rate
     samples = sum(sidecar.samples for sidecar in sidecars)
+    marks = chapter_marks(plan, sidecars)
     key = keys.output(plan.book_id, plan.output_format)
     with tempfile.TemporaryDirectory(prefix="e2a-merge-") as scratch:
         book = Path(scratch, f"book.{plan.output_format}")
         metadata = Path(scratch, "metadata.txt")
-        metadata.write_text(ffmetadata(plan, chapter_marks(plan, sidecars), sample_rate), encoding="utf-8")
+        metadata.write_text(ffmetadata(plan, marks, sample_rate), encoding="utf-8")
         cover = _fetch_cover(plan, store, Path(scratch))
         _mux(_audio(store, plan.parts, sidecars), metadata, cover, language_code(plan), book)
         found = [stream.get("duration_ts") for stream in _streams(book, "a:0")]
@@ -86,7 +86,7 @@ def _assemble(plan: Plan, store: ObjectStore, sidecars: list[Sidecar]) -> tuple[
             raise AssemblyFailed(f"ffmpeg: the book holds {found} samples, its parts {samples}")
         add_atoms(book, plan)
         store.put_file(key, book)
-        return key, samples / sample_rate, book.stat().st_size
+        return report(plan, sidecars, marks, output=key, audio_bytes=book.stat().st_size)
 
 
 def chapter_marks(plan: Plan, sidecars: list[Sidecar]) -> list[Mark]:

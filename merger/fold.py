@@ -21,6 +21,7 @@ def fold(record: PartRecord, event: PartDone | PartFailed) -> PartRecord:
                 "audio_bytes": event.audio_bytes,
                 "worker": event.worker,
                 "reason": "",
+                "retakes": event.retakes,
             }
         )
     return record.model_copy(update={"state": "failed", "worker": event.worker, "reason": event.reason})

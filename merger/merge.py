@@ -10,8 +10,9 @@ from collections import Counter
 from e2a import log, metrics
 from e2a.bus import Publisher
 from e2a.checkpoint import Checkpoint, LeaseKeeper, NotRecorded, PartRecord, new_book
-from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, PartFailed, encode
+from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, PartFailed
 from e2a.plan import Part
+from e2a.report import Report
 from e2a.storage import ObjectStore, keys, read_plan, read_report, read_sidecar
 from e2a.topics import EVENTS
 from merger.assembly import AssemblyFailed, CorruptPart, TextLost, assemble
@@ -93,8 +94,14 @@ class Merger:
         sidecar = read_sidecar(self._store, part.digest)
         if sidecar is None:
             return record
-        update = {"state": "done", "audio_seconds": sidecar.seconds, "audio_bytes": sidecar.audio_bytes}
-        return record.model_copy(update=update)
+        return record.model_copy(
+            update={
+                "state": "done",
+                "audio_seconds": sidecar.seconds,
+                "audio_bytes": sidecar.audio_bytes,
+                "retakes": sidecar.retakes,
+            }
+        )
 
     def _fold(self, event: PartDone | PartFailed) -> None:
         """Record what happened to a part; a book that the checkpoint has forgotten is read from storage before."""
@@ -135,7 +142,7 @@ class Merger:
         self._update(book_id, stage="assembling")
         try:
             with metrics.ASSEMBLY_SECONDS.time():
-                output, seconds, size = assemble(plan, self._store)
+                report = assemble(plan, self._store)
         except CorruptPart as error:
             self._store.delete(keys.part_sidecar(error.part.digest))
             lost = PartRecord(
@@ -155,12 +162,19 @@ class Merger:
             self._fail(book_id, str(error))
             return
         self._failures.pop(book_id, None)
-        done = BookDone(book_id=book_id, output=output, audio_seconds=seconds, audio_bytes=size)
-        self._store.put(keys.report(book_id), encode(done))
+        self._store.put(keys.report(book_id), report.model_dump_json(indent=2).encode())
+        done = BookDone(
+            book_id=book_id,
+            output=report.output,
+            audio_seconds=report.audio_seconds,
+            audio_bytes=report.audio_bytes,
+        )
         self._publisher.send(EVENTS, [done])
-        self._update(book_id, **_outcome(done))
+        self._update(book_id, **_outcome(report))
         metrics.BOOKS.labels("done").inc()
-        logger.info("merge.book_done", book=book_id, audio_seconds=round(seconds, 1), bytes=size)
+        logger.info(
+            "merge.book_done", book=book_id, audio_seconds=round(report.audio_seconds, 1), bytes=report.audio_bytes
+        )
 
     def _fail(self, book_id: str, reason: str) -> None:
         self._publisher.send(EVENTS, [BookFailed(book_id=book_id, reason=reason)])
@@ -173,11 +187,11 @@ class Merger:
         self._checkpoint.update_book(book_id, lambda book: book.model_copy(update=update))
 
 
-def _outcome(done: BookDone) -> dict[str, object]:
+def _outcome(report: Report) -> dict[str, object]:
     """Return what a finished book changes in its record."""
     return {
         "stage": "done",
-        "output": done.output,
-        "audio_seconds": done.audio_seconds,
-        "audio_bytes": done.audio_bytes,
+        "output": report.output,
+        "audio_seconds": report.audio_seconds,
+        "audio_bytes": report.audio_bytes,
     }

@@ -13,7 +13,7 @@ import langcodes
 from mutagen import MutagenError
 from mutagen.mp4 import MP4, AtomDataType, MP4FreeForm
 
-from e2a.plan import Plan
+from e2a.plan import CLIP, Plan
 
 
 class Mark(NamedTuple):
@@ -108,8 +108,12 @@ def _place_in_series(plan: Plan) -> str:
 
 
 def _narrator(plan: Plan) -> str:
-    simulated = " (simulated: no speech)" if plan.speech.engine == "simulated" else ""
-    return " ".join(filter(None, (plan.speech.engine, plan.speech.voice))) + simulated
+    """Return `engine model: voice`; no comma, at which Audiobookshelf would see two narrators."""
+    speech = plan.speech
+    voice = "a recorded voice" if speech.voice.startswith(CLIP) else speech.voice
+    engine = " ".join(filter(None, (speech.engine, speech.model)))
+    simulated = " (simulated: no speech)" if speech.engine == "simulated" else ""
+    return ": ".join(filter(None, (engine, voice))) + simulated
 
 
 def _escape(text: str) -> str:

@@ -17,7 +17,7 @@ def run() -> int:
     settings = load(MonitorSettings, argv)
     log.configure(settings.log_level, settings.log_format)
     port = _free_port(settings.monitor_host, settings.monitor_port)
-    metrics.serve(settings.metrics_port)
+    metrics.serve(settings.metrics_port, lambda: {"service": "e2a-monitor"})
     logger.info("monitor.serving", host=settings.monitor_host, port=port)
     serve(settings.monitor_host, port, argv)
     logger.info("monitor.stopped")

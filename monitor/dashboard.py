@@ -16,7 +16,20 @@ from streamlit.web import bootstrap
 from e2a.checkpoint import RedisCheckpoint
 from e2a.settings import MonitorSettings, load
 from monitor.feed import Feed, Snapshot
-from monitor.progress import BookRow, WorkerRow, ago, chapters, duration, elapsed, percent, times
+from monitor.progress import (
+    LISTED,
+    UNKNOWN,
+    BookRow,
+    RetakeRow,
+    WorkerRow,
+    ago,
+    chapters,
+    duration,
+    elapsed,
+    gigabytes,
+    percent,
+    times,
+)
 
 # Books shown as cards; the others are lines of a table. A docstring here would be written on the page.
 CARDS = 10
@@ -55,6 +68,7 @@ def _live(feed: Feed, clock: Callable[[], float]) -> None:
         return
     st.caption(f"Read {age} ago")
     _books(snapshot)
+    _retakes(snapshot.books)
     _workers(snapshot.workers)
 
 
@@ -80,10 +94,12 @@ def _card(row: BookRow) -> None:
         heading.markdown(f"**{_plain(row.title)}**  \n{_plain(row.authors)}")
         stage.badge(row.stage, color="red" if row.stage == "failed" else "blue")
         st.progress(row.fraction, text=f"{percent(row.fraction)} · {chapters(row)}")
-        audio, speed, eta, age = st.columns(4)
+        audio, speed, eta, retried, doubtful, age = st.columns(6)
         audio.metric("audio so far", duration(row.audio_seconds))
         speed.metric("speed", times(row.speed))
         eta.metric("ready in", duration(row.eta))
+        retried.metric("retried", row.retaken)
+        doubtful.metric("doubtful", row.doubtful)
         age.metric("last news", f"{ago(row.age)} ago")
         if row.reason:
             st.error(_plain(row.reason))
@@ -99,8 +115,40 @@ def _line(row: BookRow) -> dict[str, object]:
         "audio": duration(row.audio_seconds),
         "speed": times(row.speed),
         "ready in": duration(row.eta),
+        "retried": row.retaken,
+        "doubtful": row.doubtful,
         "last news": f"{ago(row.age)} ago",
         "reason": row.reason,
+    }
+
+
+def _retakes(books: Sequence[BookRow]) -> None:
+    """Show the retakes of one book, which the viewer chooses, so that a library costs the browser no more."""
+    rows = {row.book_id: row for row in books if row.retakes}
+    if not rows:
+        return
+    st.header("Sentences whose first take was not good")
+    chosen = st.selectbox("book", rows, format_func=lambda book_id: _label(rows[book_id]), key="retakes")
+    shown = rows[chosen].retakes
+    if len(shown) == LISTED:
+        st.caption(f"The first {LISTED}, doubtful ones before others; the report beside the finished book has all.")
+    st.dataframe([_retake(row) for row in shown], hide_index=True)
+
+
+def _label(row: BookRow) -> str:
+    """Return what names a book among others of its title."""
+    return f"{' '.join(row.title.split())} ({row.book_id})"
+
+
+def _retake(row: RetakeRow) -> dict[str, object]:
+    return {
+        "chapter": f"{row.chapter}: {row.title}",
+        "part": row.part,
+        "at": duration(row.start),
+        "text": row.text,
+        "takes": row.takes,
+        "first take": ", ".join(row.flaws),
+        "kept take": ", ".join(row.doubtful) or "good",
     }
 
 
@@ -114,12 +162,19 @@ def _workers(rows: Sequence[WorkerRow]) -> None:
             {
                 "worker": row.worker,
                 "engine": row.engine,
+                "model": row.model,
+                "device": row.device,
+                "memory": gigabytes(row.memory),
+                "at once": row.at_once,
                 "does": row.activity,
                 "book": row.book,
                 "done": row.done,
                 "failed": row.failed,
                 "partitions": ", ".join(map(str, row.partitions)),
                 "real-time factor": row.real_time_factor,
+                "retried": row.retaken,
+                "doubtful": row.doubtful,
+                "last take": UNKNOWN if row.last_take is None else f"{ago(row.last_take)} ago",
                 "last seen": f"{ago(row.age)} ago",
             }
             for row in rows

@@ -73,8 +73,8 @@ class Feed:
 
     def _row(self, book: BookRecord, now: float) -> BookRow:
         if book.stage != "done":
-            return book_row(book, self._checkpoint.parts(book.book_id).values(), now)
+            return book_row(book, self._checkpoint.parts(book.book_id), now)
         # A library of finished books would cost a hundred thousand part records a reading.
         if book not in self._finished:
-            self._finished[book] = book_row(book, self._checkpoint.parts(book.book_id).values(), now)
+            self._finished[book] = book_row(book, self._checkpoint.parts(book.book_id), now)
         return self._finished[book].model_copy(update={"age": elapsed(book.last_update, now)})

@@ -1,13 +1,33 @@
 """Books and workers as rows to show from the checkpoint's records, and numbers as people say them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord, progress
 from e2a.checkpoint.records import Stage
 from e2a.plan import Frozen
 
 UNKNOWN = "-"
+LISTED = 200
+"""Most retakes of a book that are listed; the report of the finished book has all."""
+
+
+class RetakeRow(Frozen):
+    """A sentence whose first take was not good."""
+
+    chapter: int
+    """Its number, from 1."""
+    title: str
+    """Of its chapter."""
+    part: int
+    """Index of its part in the book, from 0."""
+    start: float
+    """Where it begins in the audio of the part, in seconds."""
+    text: str
+    takes: int
+    flaws: tuple[str, ...]
+    doubtful: tuple[str, ...]
+    """What the take that was kept still has; empty when it is good."""
 
 
 class BookRow(Frozen):
@@ -30,6 +50,12 @@ class BookRow(Frozen):
     """Seconds of wall time until the last part is done; None when unknown or nothing is left to do."""
     age: float
     """Seconds of wall time since something happened to it."""
+    retaken: int
+    """Sentences that were said more than once."""
+    doubtful: int
+    """Sentences whose best take is not good."""
+    retakes: tuple[RetakeRow, ...]
+    """At most `LISTED` of them, the doubtful ones first."""
 
 
 class WorkerRow(Frozen):
@@ -37,6 +63,12 @@ class WorkerRow(Frozen):
 
     worker: str
     engine: str
+    model: str
+    device: str
+    memory: int
+    """GPU memory in use, in bytes."""
+    at_once: int
+    """Sentences that its engine says at the same time."""
     activity: str
     book: str
     """Title of the book in hand; empty when it waits or the book is not known."""
@@ -45,14 +77,20 @@ class WorkerRow(Frozen):
     failed: int
     real_time_factor: float | None
     """Seconds of work for a second of audio; None before its first audio."""
+    retaken: int
+    """Sentences that it said more than once."""
+    doubtful: int
+    """Sentences whose best take is not good."""
+    last_take: float | None
+    """Seconds since its last take; None before its first."""
     age: float
     """Seconds since its last heartbeat."""
 
 
-def book_row(book: BookRecord, parts: Iterable[PartRecord], now: float) -> BookRow:
+def book_row(book: BookRecord, parts: Mapping[int, PartRecord], now: float) -> BookRow:
     """Return how far a book has got at `now`, Unix time in seconds; the speed of a finished one stays."""
-    records = tuple(parts)
-    numbers = progress(records)
+    numbers = progress(parts.values())
+    retakes = tuple(_retakes(book, parts))
     synthesising = book.stage == "synthesising"
     wall = (now if synthesising else book.last_update) - book.resumed_at
     made = numbers.seconds_done - book.resumed_seconds
@@ -72,6 +110,9 @@ def book_row(book: BookRecord, parts: Iterable[PartRecord], now: float) -> BookR
         speed=speed,
         eta=left / speed if synthesising and speed and left else None,
         age=elapsed(book.last_update, now),
+        retaken=sum(retake.takes > 1 for retake in retakes),
+        doubtful=sum(bool(retake.doubtful) for retake in retakes),
+        retakes=tuple(sorted(retakes, key=lambda retake: not retake.doubtful)[:LISTED]),
     )
 
 
@@ -81,12 +122,19 @@ def worker_row(worker: WorkerRecord, titles: Mapping[str, str], now: float) -> W
     return WorkerRow(
         worker=worker.worker,
         engine=worker.engine,
+        model=worker.model,
+        device=worker.device,
+        memory=worker.memory,
+        at_once=worker.at_once,
         activity=f"silent for {ago(age)}" if worker.is_silent(now) else _work(worker),
         book=titles.get(worker.book_id, ""),
         partitions=worker.partitions,
         done=worker.done,
         failed=worker.failed,
         real_time_factor=worker.work_seconds / worker.audio_seconds if worker.audio_seconds else None,
+        retaken=worker.retaken,
+        doubtful=worker.doubtful,
+        last_take=elapsed(worker.last_take, now) if worker.last_take else None,
         age=age,
     )
 
@@ -135,6 +183,26 @@ def ago(seconds: float) -> str:
 def times(factor: float | None) -> str:
     """Return a speed as `12.5x`."""
     return UNKNOWN if factor is None else f"{factor:.1f}x"
+
+
+def gigabytes(size: int) -> str:
+    """Return bytes as `5.3 GB`, and none as unknown."""
+    return f"{size / 1e9:.1f} GB" if size else UNKNOWN
+
+
+def _retakes(book: BookRecord, parts: Mapping[int, PartRecord]) -> Iterator[RetakeRow]:
+    for index, part in sorted(parts.items()):
+        for retake in part.retakes:
+            yield RetakeRow(
+                chapter=part.chapter + 1,
+                title=book.chapter_titles[part.chapter],
+                part=index,
+                start=retake.start,
+                text=retake.text,
+                takes=retake.takes,
+                flaws=retake.flaws,
+                doubtful=retake.doubtful,
+            )
 
 
 def _work(worker: WorkerRecord) -> str:

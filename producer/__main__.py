@@ -7,23 +7,22 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from e2a import __version__, log, service
+from e2a import __version__, log, service, traits
 from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import RedisCheckpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.plan import Plan, Reading
-from e2a.settings import ProducerSettings, SynthSettings, load
-from e2a.storage import ObjectStore, open_store, read_plan, read_report
+from e2a.settings import ProducerSettings, SpeechSettings, SynthSettings, load
+from e2a.storage import ObjectStore, keys, open_store, read_plan, read_report
 from e2a.topics import CHAPTERS, topics
-from producer import follow, ingest, preview
+from producer import follow, ingest, options, preview, voices
 from producer.planner import speeds_of
 
 console = Console()
@@ -39,61 +38,52 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _list_voices(wanted: bool) -> None:
+    if wanted:
+        console.print(voices.table(), highlight=False)
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, metavar=" ", help="Show the version.")
+]
+ListVoices = Annotated[
+    bool,
+    typer.Option(
+        "--list-voices",
+        callback=_list_voices,
+        is_eager=True,
+        metavar=" ",
+        help="Show the engines: languages, voices, limits, licences.",
+        rich_help_panel=options.LOOKING,
+    ),
+]
+
+
 @app.command()
 def produce(
-    book: Annotated[Path, typer.Argument(help="The EPUB to turn into an audiobook.", show_default=False)],
+    book: options.Book,
     *,
-    voice: Annotated[
-        str, typer.Option(metavar="NAME", help="Voice of the engine; by default the one that suits the language.")
-    ] = "",
-    language: Annotated[
-        str, typer.Option(metavar="TAG", help="Language tag such as en or fr; by default the book's own.")
-    ] = "",
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="Speech engine; by default E2A_ENGINE, else espeak.")
-    ] = "",
-    speed: Annotated[
-        float,
-        typer.Option(min=0.5, max=2.0, metavar="FACTOR", help="Speaking rate; 1.5 is half as fast again."),
-    ] = 1.0,
-    chapters: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="What to read, such as 3-7,9; the numbers of --list-chapters.")
-    ] = "",
-    matter: Annotated[
-        Literal["skip", "keep"], typer.Option(help="Whether to read title pages, licences, indexes and the like.")
-    ] = "skip",
-    footnotes: Annotated[
-        Literal["skip", "inline", "end"],
-        typer.Option(help="Leave footnotes out, read them where they are referred to, or at the end of the chapter."),
-    ] = "skip",
-    alt_text: Annotated[bool, typer.Option("--alt-text", metavar=" ", help="Read the descriptions of images.")] = False,
-    lexicon: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Pronunciations: lines of *word = spoken form*.")
-    ] = None,
-    output_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the audiobook goes; by default beside the book.")
-    ] = None,
-    output_format: Annotated[Literal["m4b"], typer.Option(help="Format of the audiobook.")] = "m4b",
-    list_chapters: Annotated[
-        bool, typer.Option("--list-chapters", metavar=" ", help="Show what would be read and why, and do nothing else.")
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", metavar=" ", help="Show where every character would go, and do nothing else."),
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", metavar=" ", help="Return as soon as the book is submitted.")
-    ] = False,
-    sequential_mode: Annotated[
-        bool, typer.Option("--sequential", metavar=" ", help="Make the book in this process, without any server.")
-    ] = False,
-    status: Annotated[
-        bool,
-        typer.Option("--status", metavar=" ", help="Print how far the book has got, as JSON, and do nothing else."),
-    ] = False,
-    _version_flag: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, metavar=" ", help="Show the version.")
-    ] = False,
+    engine: options.Engine = "",
+    model: options.Model = "",
+    voice: options.Voice = "",
+    language: options.Language = "",
+    speed: options.Speed = 1.0,
+    accept_cpml: options.AcceptCpml = False,
+    chapters: options.Chapters = "",
+    matter: options.Matter = "skip",
+    footnotes: options.Footnotes = "skip",
+    alt_text: options.AltText = False,
+    lexicon: options.Lexicon = None,
+    output_dir: options.OutputDir = None,
+    output_format: options.OutputFormat = "m4b",
+    detach: options.Detach = False,
+    sequential_mode: options.Sequential = False,
+    list_chapters: options.ListChapters = False,
+    dry_run: options.DryRun = False,
+    status: options.Status = False,
+    _list_voices_flag: ListVoices = False,
+    _version_flag: Version = False,
 ) -> int:
     """Turn an EPUB into a chaptered audiobook.
 
@@ -103,11 +93,12 @@ def produce(
     **Exit codes**: 0 done, 2 parts of the book failed, 64 wrong options, 65 not a readable EPUB, 66 no such file,
     69 a server or program is missing, 73 cannot write the output, 78 wrong setting, 130 interrupted.
     """
-    settings = load(ProducerSettings)
+    settings = _asked(load(ProducerSettings), engine=engine, model=model, accept_cpml=accept_cpml)
     log.configure(settings.log_level, settings.log_format)
     logging.getLogger("librdkafka").setLevel(logging.ERROR)  # what matters of it comes back as Retryable
-    options = ingest.Options(
-        engine=_known_engine(engine or settings.engine),
+    asked = ingest.Options(
+        engine=settings.engine,
+        model=settings.model,
         language=language,
         voice=voice,
         speed=speed,
@@ -118,9 +109,9 @@ def produce(
     if sequential_mode and (detach or status):
         raise UserError("--sequential works in this process alone: no --detach, no --status", ExitCode.USAGE)
     if list_chapters:
-        console.print(preview.section_table(ingest.draft(book, options)))
+        console.print(preview.section_table(ingest.draft(book, asked)))
         return ExitCode.OK
-    submission = ingest.prepare(book, options)
+    submission = ingest.prepare(book, asked)
     if dry_run:
         console.print(preview.summary(submission.plan))
         return ExitCode.OK
@@ -130,11 +121,36 @@ def produce(
     return _make(settings, submission, None if detach else target, sequential_mode=sequential_mode)
 
 
+def _asked(settings: ProducerSettings, *, engine: str, model: str, accept_cpml: bool) -> ProducerSettings:
+    """Return the settings with the options that count more than they do.
+
+    Raises:
+        UserError: the engine is not installed or wants a model that is not named (exit code CONFIG), or a model is
+            named and it has none to choose from (USAGE).
+    """
+    given = {"engine": engine, "model": model, "accept_cpml": accept_cpml}
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value})
+    if settings.engine not in voices.installed():
+        there_are = ", ".join(voices.installed())
+        raise UserError(f"engine {settings.engine!r} is not installed; there are: {there_are}", ExitCode.CONFIG)
+    known = traits.of(settings.engine)
+    if known.needs_model and not settings.model:
+        wanted = (
+            "set E2A_MODEL or --model to a name of its catalogue, such as tts_models/en/ljspeech/vits, or to a folder"
+        )
+        raise UserError(f"engine {settings.engine} has many models: {wanted}", ExitCode.CONFIG)
+    if model and not known.models:
+        raise UserError(f"--model {model}: engine {settings.engine} has no models to choose from", ExitCode.USAGE)
+    return settings
+
+
 def _make(
     settings: ProducerSettings, submission: ingest.Submission, target: Path | None, *, sequential_mode: bool
 ) -> int:
     """Submit a book unless it is finished; follow and deliver it when there is a target."""
     plan = submission.plan
+    if traits.under_cpml(plan.speech.engine, plan.speech.model) and not settings.accept_cpml:
+        raise UserError(voices.CPML, ExitCode.CONFIG)
     notes = list(plan.problems)
     if submission.unread:
         notes.append(f"not read: {', '.join(submission.unread)}; --list-chapters shows why, --matter keep reads it")
@@ -147,8 +163,10 @@ def _make(
     finished = read_report(store, plan.book_id) is not None
     if not finished:
         plan = ingest.store_book(submission, store)
-        detach = target is None
-        reason = _sequentially(plan, store) if sequential_mode else _on_the_cluster(settings, plan, store, detach)
+        if sequential_mode:
+            reason = _sequentially(settings, plan, store)
+        else:
+            reason = _on_the_cluster(settings, plan, store, detach=target is None)
         if reason:
             raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
     if target:
@@ -161,18 +179,18 @@ def _make(
     return ExitCode.OK
 
 
-def _sequentially(plan: Plan, store: ObjectStore) -> str:
+def _sequentially(settings: ProducerSettings, plan: Plan, store: ObjectStore) -> str:
     """Make a book in this process; return why it is not whole, or an empty string."""
     try:
         from producer import sequential  # noqa: PLC0415 - needs the packages of all services, the cluster does not
     except ImportError as error:
         raise UserError(f"--sequential needs the extras synth and merger: {error}", ExitCode.UNAVAILABLE) from error
-    settings = load(SynthSettings).model_copy(update={"engine": plan.speech.engine})
+    asked = settings.model_dump(include=set(SpeechSettings.model_fields))
     with follow.display(console, plan.title) as show:
-        return sequential.run(plan, store, settings, show).reason
+        return sequential.run(plan, store, load(SynthSettings).model_copy(update=asked), show).reason
 
 
-def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, detach: bool) -> str:
+def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, *, detach: bool) -> str:
     """Submit a book and follow it unless detached; return why it is not whole, or an empty string."""
     admin = Admin(settings.kafka_bootstrap, settings.patience)
     checkpoint = RedisCheckpoint(settings.redis_url)
@@ -207,8 +225,14 @@ def _deliver(plan: Plan, store: ObjectStore, target: Path) -> None:
     if done is None:
         raise Retryable(f"the finished {plan.title!r} has left storage; run the same command again")
     ingest.fetch(store, done.output, target)
+    report = target.with_suffix(".json")
+    ingest.fetch(store, keys.report(plan.book_id), report)
     length = timedelta(seconds=round(done.audio_seconds))
-    console.print(f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB", highlight=False, soft_wrap=True, markup=False)
+    said = f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB"
+    if done.retakes:
+        doubtful = sum(bool(retake.doubtful) for retake in done.retakes)
+        said += f"\n{len(done.retakes)} sentences had a bad take, {doubtful} are kept doubtful: see {report}"
+    console.print(said, highlight=False, soft_wrap=True, markup=False)
 
 
 def _require(*checks: Callable[[], object]) -> None:
@@ -221,13 +245,6 @@ def _require(*checks: Callable[[], object]) -> None:
             problems.append(str(error))
     if problems:
         raise UserError("not reachable: " + "; ".join(problems), ExitCode.UNAVAILABLE)
-
-
-def _known_engine(name: str) -> str:
-    installed = sorted(entry_points(group="e2a.engines").names)
-    if name not in installed:
-        raise UserError(f"engine {name!r} is not installed; there are: {', '.join(installed)}", ExitCode.CONFIG)
-    return name
 
 
 def _run() -> int:

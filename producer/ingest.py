@@ -11,13 +11,14 @@ import langcodes
 from langcodes.tag_parser import LanguageTagError
 
 from e2a import plan as planning
+from e2a import traits
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookPlanned, ChapterJob
 from e2a.plan import Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
-from producer import epub
+from producer import epub, voices
 from producer.planner import hour_of, make_plan, place
 from producer.sections.outline import Outline, outline
 from producer.speech import lexicon
@@ -31,8 +32,11 @@ class Options(planning.Frozen):
     """What the user asks for; empty fields take what the book or the engine says."""
 
     engine: str
+    model: str = ""
+    """Name of its catalogue, or a folder; passed over for an engine that has no models."""
     language: str = ""
     voice: str = ""
+    """Name of a voice of the engine, or the path of a reference recording."""
     speed: float = 1.0
     output_format: str = "m4b"
     reading: Reading = Reading()
@@ -47,6 +51,8 @@ class Draft(NamedTuple):
     reading: Reading
     lexicon: Lexicon
     outline: Outline
+    clip: bytes = b""
+    """The reference recording that is the voice; empty for a voice of the engine."""
 
 
 class Submission(NamedTuple):
@@ -57,29 +63,35 @@ class Submission(NamedTuple):
     cover: epub.Cover | None
     unread: tuple[str, ...] = ()
     """Titles of the sections that are not read because they are matter."""
+    clip: bytes = b""
+    """The reference recording that is the voice; empty for a voice of the engine."""
 
 
 def draft(path: Path, options: Options) -> Draft:
     """Read an EPUB and cut it into sections.
 
     Raises:
-        UserError: the file or the pronunciation file is missing or unreadable, the book holds no text, its language is
-            no language tag, or it has no section with a number that was asked for.
+        UserError: the file, the pronunciation file or the recording is missing or unreadable, the book holds no text,
+            its language is no language tag or the engine does not speak it, the engine takes no recording, or the book
+            has no section with a number that was asked for.
     """
     book = epub.read(path)
     words = lexicon.read(options.lexicon) if options.lexicon else lexicon.EMPTY
+    clip = voices.read_clip(options.voice, options.engine)
     speech = Speech(
         engine=options.engine,
         language=_language(options.language, book.language),
-        voice=options.voice,
+        model=planning.model_name(options.model) if traits.of(options.engine).models else "",
+        voice=planning.clip_voice(clip) if clip else options.voice,
         speed=options.speed,
     )
+    voices.check_language(speech.engine, speech.language)
     reading = options.reading.model_copy(update={"lexicon": words.digest})
     with _named(path):
         outlined = outline(book, reading, hour_of(speech))
     if reading.chapters:  # the same choice, however it is written, is the same book
         reading = reading.model_copy(update={"chapters": _numbers(outlined.chosen), "matter": "skip"})
-    return Draft(book, speech, reading, words, outlined)
+    return Draft(book, speech, reading, words, outlined, clip)
 
 
 def prepare(path: Path, options: Options) -> Submission:
@@ -98,11 +110,11 @@ def prepare(path: Path, options: Options) -> Submission:
         )
     sections = zip(drafted.outline.sections, drafted.outline.chosen, strict=True)
     unread = tuple(section.title for section, chosen in sections if section.kind and not chosen)
-    return Submission(plan, source, drafted.book.cover, () if options.reading.chapters else unread)
+    return Submission(plan, source, drafted.book.cover, () if options.reading.chapters else unread, drafted.clip)
 
 
 def store_book(submission: Submission, store: ObjectStore) -> Plan:
-    """Put source, cover and, last, the plan into storage; return the plan that counts.
+    """Put recording, source, cover and, last, the plan into storage; return the plan that counts.
 
     A plan is written once: one that is there already is the one that the merger goes by, also when a newer
     version of this program would plan otherwise. One that cannot be read is as good as none.
@@ -111,6 +123,8 @@ def store_book(submission: Submission, store: ObjectStore) -> Plan:
         Retryable: storage cannot be reached.
     """
     plan = submission.plan
+    if submission.clip and store.size(keys.clip(plan.speech.voice)) != len(submission.clip):
+        store.put(keys.clip(plan.speech.voice), submission.clip)
     if stored := read_plan(store, plan.book_id):
         return stored
     store.put(keys.book(plan.book_id, keys.SOURCE), submission.source)

@@ -20,8 +20,8 @@ from producer.speech.lexicon import EMPTY, Lexicon
 from producer.speech.sentences import split
 from producer.speech.spoken import spoken
 
-SENTENCE_PAUSE_MS = 250
-PARAGRAPH_PAUSE_MS = 600
+SENTENCE_PAUSE_MS = 400
+PARAGRAPH_PAUSE_MS = 750
 HEADING_PAUSE_MS = 900
 SCENE_PAUSE_MS = 1200
 CHAPTER_PAUSE_MS = 1500
@@ -84,7 +84,7 @@ def make_plan(
     """
     if sum(len(section.blocks) for section in outlined.sections) > MOST_PARAGRAPHS:
         raise UserError(f"{book.title!r} has more than {MOST_PARAGRAPHS:,} paragraphs, as no book", ExitCode.BAD_INPUT)
-    how = Manner(speech, lexicon, traits.of(speech.engine))
+    how = Manner(speech, lexicon, traits.of(speech.engine, speech.language))
     chapters: list[Chapter] = []
     passages = list(outlined.passages)
     first = 0
@@ -256,12 +256,12 @@ def _cut(block: Block, how: Manner) -> Iterator[_Piece]:
 
 def _sentences(text: str, start: int, end: int, how: Manner, *, heading: bool, limit: int = 0) -> Iterator[_Piece]:
     """Cut a stretch of a block into sentences that the engine can say, also when they are longer than their text."""
-    most, shortest, spells = how.limits
+    most = how.limits.sentence_limit
     limit = limit or most
-    for sentence in split(text[start:end].strip(), how.speech.language, limit=limit, shortest=shortest):
+    for sentence in split(text[start:end].strip(), how.speech.language, limit=limit, shortest=how.limits.shortest):
         first = text.index(sentence, start)
         start = first + len(sentence)
-        say = spoken(sentence, how.speech.language, spells=spells, lexicon=how.lexicon, heading=heading)
+        say = spoken(sentence, how.speech.language, spells=how.limits.spells, lexicon=how.lexicon, heading=heading)
         if len(say) > most and len(sentence) > SMALLEST_LIMIT:
             smaller = max(SMALLEST_LIMIT, len(sentence) * most // len(say))
             yield from _sentences(text, first, start, how, heading=heading, limit=min(smaller, len(sentence) - 1))

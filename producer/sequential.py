@@ -16,7 +16,8 @@ from merger.assembly import check_programs
 from merger.merge import Merger
 from producer.follow import Show
 from producer.ingest import publish
-from synth_consumer import engines
+from synth_consumer import engines, recognition
+from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
 
@@ -33,6 +34,8 @@ def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> 
     check_programs()
     engine = engines.create(settings)
     engine.load()
+    recogniser = recognition.create(settings)
+    status = Status(WORKER, engine)
     broker = MemoryBroker()
     checkpoint = MemoryCheckpoint(time.monotonic)
     leases = LeaseKeeper(checkpoint, WORKER)
@@ -40,9 +43,10 @@ def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> 
     worker = Worker(
         name=WORKER,
         engine=engine,
+        speaker=Speaker(engine, recogniser, status.took),
         store=store,
         leases=leases,
-        status=Status(WORKER, engine.name),
+        status=status,
     )
     publish(plan, store, broker, speeds=[1.0])
     while True:

@@ -12,12 +12,16 @@ from e2a.errors import ExitCode, Retryable
 from e2a.settings import SynthSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
-from synth_consumer import engines
+from synth_consumer import engines, recognition
+from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
 
 PUBLISH_PATIENCE = 10.0
 """Seconds to wait for an acknowledgement before the consumer is polled again; the event is not given up."""
+
+SENTENCES = 20
+"""In a part, at least: what a part in hand gives an engine that says several at once."""
 
 logger = log.get(__name__)
 
@@ -25,15 +29,16 @@ logger = log.get(__name__)
 def run() -> int:
     settings = load(SynthSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
-    metrics.serve(settings.metrics_port)
     name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
     engine = engines.create(settings)
     engine.load()
+    recogniser = recognition.create(settings)
+    status = Status(name, engine)
+    metrics.serve(settings.metrics_port, status.health)
     store = open_store(settings)
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
     checkpoint = RedisCheckpoint(settings.redis_url)
-    status = Status(name, engine.name)
     consumer: JobConsumer | None = None
 
     def beat() -> None:
@@ -42,11 +47,13 @@ def run() -> int:
         checkpoint.heartbeat(status.snapshot(partitions))
 
     with LeaseKeeper(checkpoint, name, beat) as leases:
-        worker = Worker(name=name, engine=engine, store=store, leases=leases, status=status)
+        speaker = Speaker(engine, recogniser, status.took)
+        worker = Worker(name=name, engine=engine, speaker=speaker, store=store, leases=leases, status=status)
         consumer = JobConsumer(
             bootstrap=settings.kafka_bootstrap,
             publisher=KafkaPublisher(settings.kafka_bootstrap, PUBLISH_PATIENCE),
             handle=worker.handle,
+            hands=2 + (engine.at_once - 1) // SENTENCES,
             worker=name,
             session_timeout=settings.session_timeout,
             grace=settings.grace,

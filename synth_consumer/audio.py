@@ -1,5 +1,7 @@
 """PCM to strict ADTS: AAC whose parts join by putting their bytes one after the other. The only home of PyAV.
 
+Recordings that a voice is taken from are decoded here too.
+
 Strict means: the length is a multiple of 1,024 samples, there are at least 2,048 silent samples at both ends,
 and the encoder's priming packet is dropped, so frames are exactly samples / 1,024 and a book's chapter marks
 stay on the sample (docs/adr/0004).
@@ -20,6 +22,8 @@ EDGE = 2 * FRAME
 """Silent samples at both ends of a part."""
 BITRATE = 64_000
 """Bits a second. It belongs to `e2a.plan.PART_FORMAT`: a part's digest says nothing else of it."""
+DECODED = 60
+"""Seconds of a recording that are decoded, however long it is."""
 ENCODER = f"aac libavcodec {'.'.join(str(part) for part in av.library_versions['libavcodec'])}"
 
 
@@ -76,6 +80,46 @@ def encode_adts(pcm: Pcm, sample_rate: int, bitrate: int) -> bytes:
     if kept * FRAME != len(pcm):
         raise RuntimeError(f"{ENCODER} made {kept} frames of {len(pcm)} samples")
     return target.getvalue()
+
+
+def decode(recording: bytes) -> tuple[Pcm, int]:
+    """Return the first `DECODED` seconds of a recording, mixed down to the mean of its channels, and its sample rate.
+
+    Args:
+        recording: a file in any container and codec that FFmpeg reads.
+
+    Returns:
+        Mono float32 samples of shape (samples,), full scale being 1, and the sample rate in hertz.
+
+    Raises:
+        ValueError: it holds no audio, or damaged audio; the message says which.
+    """
+    try:
+        with av.open(io.BytesIO(recording), "r", metadata_errors="replace") as container:
+            stream = next((stream for stream in container.streams.audio if stream.codec_context), None)
+            if stream is None:
+                raise ValueError("there is no audio in it, or none that FFmpeg can decode")
+            pieces = list(_decoded(container, stream))
+            rate = stream.rate
+    except av.FFmpegError as error:
+        raise ValueError(f"it cannot be read as audio: {error.strerror}") from error
+    pcm = np.concatenate([np.zeros(0, np.float32), *pieces])
+    if not np.isfinite(pcm).all():
+        raise ValueError("some of its samples are not numbers")
+    return pcm, rate
+
+
+def _decoded(container: "av.container.InputContainer", stream: av.AudioStream) -> Iterator[Pcm]:
+    """Yield the samples of a stream, at most `DECODED` seconds of them."""
+    planar = av.AudioResampler(format="fltp")
+    wanted = DECODED * stream.rate
+    for frame in container.decode(stream):
+        for converted in planar.resample(frame):
+            piece = converted.to_ndarray()[:, :wanted].mean(axis=0, dtype=np.float32)
+            wanted -= len(piece)
+            yield piece
+        if not wanted:
+            return
 
 
 def _packets(stream: av.AudioStream, pcm: Pcm, sample_rate: int) -> Iterator["av.Packet[av.AudioStream]"]:

@@ -1,52 +1,101 @@
-"""What this worker does now, for its heartbeat."""
+"""What this worker does now, for its heartbeat and its health page."""
 
 import threading
 import time
 
+from e2a import metrics
 from e2a.checkpoint import WorkerRecord
 from e2a.messages import ChapterJob
+from e2a.plan import Sidecar
+from synth_consumer.engines import Engine
 
 
 class Status:
-    """The worker's own record, changed by its threads and sent by its heartbeat. Thread-safe."""
+    """The worker's own record, changed by its threads and sent by its heartbeat. Thread-safe.
 
-    def __init__(self, worker: str, engine: str) -> None:
+    Args:
+        worker: its name.
+        engine: loaded.
+    """
+
+    def __init__(self, worker: str, engine: Engine) -> None:
         now = time.time()
+        self._engine = engine
         self._lock = threading.Lock()
-        self._record = WorkerRecord(worker=worker, engine=engine, started=now, last_seen=now)
+        self._at_work: dict[tuple[str, int], tuple[ChapterJob, int]] = {}
+        self._record = WorkerRecord(
+            worker=worker,
+            engine=engine.name,
+            model=engine.model,
+            device=engine.device,
+            at_once=engine.at_once,
+            started=now,
+            last_seen=now,
+        )
 
     def snapshot(self, partitions: tuple[int, ...]) -> WorkerRecord:
-        """Return the record as of now."""
+        """Return the record as of now. Of several parts that are being spoken it names the one begun first."""
         with self._lock:
-            return self._record.model_copy(update={"last_seen": time.time(), "partitions": partitions})
+            update: dict[str, object] = {"last_seen": time.time(), "partitions": partitions}
+            update["memory"] = memory = self._engine.memory()
+            metrics.GPU_MEMORY.set(memory)
+            if self._at_work:
+                job, spoken = next(iter(self._at_work.values()))
+                update |= {"book_id": job.book_id, "chapter": job.part.chapter, "part": job.part.index}
+                update |= {"sentence": spoken, "sentences": len(job.part.sentences)}
+            return self._record.model_copy(update=update)
+
+    def health(self) -> dict[str, object]:
+        """Return what the health page says: the engine, where it runs, and the age of the last take in seconds."""
+        record = self.snapshot(())
+        return {
+            "service": "e2a-synth",
+            "worker": record.worker,
+            "engine": record.engine,
+            "model": record.model,
+            "device": record.device,
+            "memory_bytes": record.memory,
+            "speaking": bool(record.book_id),
+            "last_take_seconds": round(time.time() - record.last_take, 1) if record.last_take else None,
+        }
 
     def started(self, job: ChapterJob) -> None:
         """A part is being spoken."""
-        self._change(
-            book_id=job.book_id,
-            chapter=job.part.chapter,
-            part=job.part.index,
-            sentence=0,
-            sentences=len(job.part.sentences),
-        )
+        with self._lock:
+            self._at_work[job.book_id, job.part.index] = job, 0
 
-    def spoke(self, sentence: int) -> None:
-        """That many sentences of the part are spoken."""
-        self._change(sentence=sentence)
+    def spoke(self, job: ChapterJob) -> None:
+        """One more sentence of the part is spoken."""
+        key = job.book_id, job.part.index
+        with self._lock:
+            if at_work := self._at_work.get(key):  # none, if the part was left meanwhile
+                self._at_work[key] = job, at_work[1] + 1
 
-    def idle(self) -> None:
-        """Nothing is being spoken."""
-        self._change(book_id="", sentence=0, sentences=0)
+    def left(self, job: ChapterJob) -> None:
+        """The part is no longer being spoken."""
+        with self._lock:
+            self._at_work.pop((job.book_id, job.part.index), None)
 
-    def finished(self, audio_seconds: float, work_seconds: float) -> None:
-        """A part is in storage."""
+    def took(self) -> None:
+        """A take was made."""
+        metrics.LAST_TAKE.set_to_current_time()
+        with self._lock:
+            self._record = self._record.model_copy(update={"last_take": time.time()})
+
+    def finished(self, sidecar: Sidecar, busy_seconds: float) -> None:
+        """A part is in storage, after the engine has been speaking for that many seconds in all."""
+        metrics.AUDIO_SECONDS.inc(sidecar.seconds)
+        for retake in sidecar.retakes:
+            metrics.RETAKES.labels("doubtful" if retake.doubtful else "good").inc()
         with self._lock:
             record = self._record
             self._record = record.model_copy(
                 update={
                     "done": record.done + 1,
-                    "audio_seconds": record.audio_seconds + audio_seconds,
-                    "work_seconds": record.work_seconds + work_seconds,
+                    "audio_seconds": record.audio_seconds + sidecar.seconds,
+                    "work_seconds": busy_seconds,
+                    "retaken": record.retaken + sum(retake.takes > 1 for retake in sidecar.retakes),
+                    "doubtful": record.doubtful + sum(bool(retake.doubtful) for retake in sidecar.retakes),
                 }
             )
 
@@ -54,7 +103,3 @@ class Status:
         """A part could not be made."""
         with self._lock:
             self._record = self._record.model_copy(update={"failed": self._record.failed + 1})
-
-    def _change(self, **values: object) -> None:
-        with self._lock:
-            self._record = self._record.model_copy(update=values)

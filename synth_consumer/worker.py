@@ -7,27 +7,31 @@ from e2a import log, metrics
 from e2a.checkpoint import LeaseKeeper
 from e2a.errors import Poison, Retryable
 from e2a.messages import ChapterJob, PartDone
-from e2a.plan import Sidecar, part_seed
+from e2a.plan import Sidecar
 from e2a.storage import ObjectStore, read_sidecar
 from synth_consumer import part
-from synth_consumer.engines import Engine, Pcm
+from synth_consumer.engines import Engine
+from synth_consumer.gate import Gate
+from synth_consumer.speaker import POLL, Speaker, Spoken
 from synth_consumer.status import Status
+from synth_consumer.voices import Voices
 
 MAX_ATTEMPTS = 3
 """How often a part may kill its worker before it is dead-lettered."""
-POLL = 0.25
-"""Seconds between looks, while waiting for another worker's part or for the engine, whether the job is still ours."""
 
 logger = log.get(__name__)
 
 
 class Worker:
-    """Makes parts. `handle` may be called from several threads: one part is spoken at a time, while the one
-    before it is encoded and stored.
+    """Makes parts. `handle` may be called from several threads: while one part is encoded and stored the next is
+    spoken, and an engine that says several sentences at once takes them from several parts.
+
+    A part whose last holder died is made alone: if it kills its worker again, no other part is blamed.
 
     Args:
         name: of this worker.
         engine: loaded.
+        speaker: of that engine.
         store: where parts live.
         leases: keeps two workers off the same part.
         status: shown by the monitor.
@@ -38,16 +42,19 @@ class Worker:
         *,
         name: str,
         engine: Engine,
+        speaker: Speaker,
         store: ObjectStore,
         leases: LeaseKeeper,
         status: Status,
     ) -> None:
         self._name = name
         self._engine = engine
+        self._speaker = speaker
+        self._voices = Voices(engine, speaker, store, leases)
         self._store = store
         self._leases = leases
         self._status = status
-        self._mouth = threading.Lock()
+        self._gate = Gate(POLL)
 
     def handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
         """Make a part unless it is there, and say so; None when `abandoned` was set before it was done.
@@ -67,8 +74,10 @@ class Worker:
         self._check_engine(job)
         lease = f"part/{job.part.digest}"
         while not abandoned.is_set():
-            if attempt := self._leases.claim(lease):
-                return self._under_lease(lease, job, attempt, abandoned)
+            suspect = self._leases.deaths(lease) > 0
+            with self._gate.entered(alone=suspect, abandoned=abandoned) as entered:
+                if entered and (attempt := self._leases.claim(lease)):
+                    return self._under_lease(lease, job, attempt, abandoned)
             if sidecar := read_sidecar(self._store, job.part.digest):
                 return self._done(job, sidecar, 0.0)
             abandoned.wait(POLL)  # whoever holds the lease finishes or dies
@@ -88,13 +97,8 @@ class Worker:
         return event
 
     def _make(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
-        if not self._take_the_engine(abandoned):
-            return None
-        try:
-            started = time.monotonic()
-            spoken = self._speak(job, abandoned)
-        finally:
-            self._mouth.release()
+        started = time.monotonic()
+        spoken = self._speak(job, abandoned)
         if spoken is None:
             return None
         sidecar = part.finish(
@@ -102,45 +106,34 @@ class Worker:
         )
         return self._done(job, sidecar, time.monotonic() - started)
 
-    def _take_the_engine(self, abandoned: threading.Event) -> bool:
-        """Wait until the other thread has spoken; False, without the engine, as soon as the job is abandoned."""
-        while not abandoned.is_set():
-            if self._mouth.acquire(timeout=POLL):
-                return True
-        return False
-
     def _check_engine(self, job: ChapterJob) -> None:
-        wanted = job.speech.engine
-        if wanted != self._engine.name:
+        wanted, here = job.speech, self._engine
+        if wanted.engine != here.name:
             raise Poison(
-                f"the book wants engine {wanted!r}, this worker has {self._engine.name!r}: "
-                f"start workers with E2A_ENGINE={wanted}"
+                f"the book wants engine {wanted.engine!r}, this worker has {here.name!r}: "
+                f"start workers with E2A_ENGINE={wanted.engine}"
+            )
+        if wanted.model != here.model:
+            raise Poison(
+                f"the book wants model {wanted.model!r} of engine {here.name!r}, this worker has {here.model!r}: "
+                f"give workers and e2a-produce the same E2A_MODEL"
             )
 
-    def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Pcm] | None:
+    def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Spoken] | None:
         """Return the sound of each sentence, or None when the job was abandoned before the last."""
-        texts = [sentence.text for sentence in job.part.sentences]
-        spoken: list[Pcm] = []
+        texts = [sentence.say for sentence in job.part.sentences]
         self._status.started(job)
         try:
-            with metrics.BUSY_SECONDS.time():
-                for samples in self._engine.speak(texts, job.speech, part_seed(job.part.digest)):
-                    spoken.append(samples)
-                    self._status.spoke(len(spoken))
-                    if abandoned.is_set():
-                        break
+            voice = self._voices.of(job.speech, abandoned)
+            if voice is None:
+                return None
+            return self._speaker.speak(texts, voice, abandoned, lambda: self._status.spoke(job))
         finally:
-            self._status.idle()
-        if len(spoken) == len(texts):
-            return spoken
-        if abandoned.is_set():
-            return None
-        raise RuntimeError(f"engine {self._engine.name} spoke {len(spoken)} of {len(texts)} sentences")
+            self._status.left(job)
 
     def _done(self, job: ChapterJob, sidecar: Sidecar, work_seconds: float) -> PartDone:
         if work_seconds:
-            self._status.finished(sidecar.seconds, work_seconds)
-            metrics.AUDIO_SECONDS.inc(sidecar.seconds)
+            self._status.finished(sidecar, self._speaker.busy_seconds)
             metrics.PART_SECONDS.observe(work_seconds)
         metrics.PARTS.labels("done").inc()
         logger.info("part.done", book=job.book_id, part=job.part.index, work_seconds=round(work_seconds, 2))
@@ -152,4 +145,5 @@ class Worker:
             audio_seconds=sidecar.seconds,
             audio_bytes=sidecar.audio_bytes,
             work_seconds=round(work_seconds, 3),
+            retakes=sidecar.retakes,
         )

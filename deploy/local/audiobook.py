@@ -25,6 +25,7 @@ ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 """Before a command: it is asked to stop when this process ends, in whatever way."""
+SPEECH = {"engine": "speech engine", "model": "model of the engine", "device": "device, cuda or cpu,"}
 STOP_PATIENCE = 20
 """Seconds that a process may take to end when it is asked to."""
 
@@ -63,8 +64,8 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def environment(data: Path, workers: int, storage: str, engine: str) -> dict[str, str]:
-    """Return the environment of every process: servers on free ports, data under one directory."""
+def environment(data: Path, workers: int, storage: str, speech: dict[str, str]) -> dict[str, str]:
+    """Return the environment of every process: servers on free ports, data under one directory, and how to speak."""
     kafka, controller, redis, minio, monitor = free_ports(5)
     own = {
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -85,7 +86,7 @@ def environment(data: Path, workers: int, storage: str, engine: str) -> dict[str
         "E2A_PATIENCE": "90",
         "E2A_GRACE": "1",
     }
-    return os.environ | own | ({"E2A_ENGINE": engine} if engine else {})
+    return os.environ | own | speech
 
 
 @contextmanager
@@ -169,7 +170,9 @@ def options() -> tuple[Parser, argparse.Namespace, list[str]]:
     parser.add_argument("--data", type=Path, default=ROOT / ".e2a", help="where servers and storage keep their data")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--storage", choices=["directory", "minio"], default="directory")
-    parser.add_argument("--engine", default="", help="speech engine of the workers and of the book")
+    for option, what in SPEECH.items():
+        parser.add_argument(f"--{option}", help=f"{what} of the workers and of the book")
+    parser.add_argument("--accept-cpml", action="store_const", const="1", help="accept the licence of XTTSv2's weights")
     parser.add_argument("--output-dir", type=Path, default=Path("audiobooks"))
     known, more = parser.parse_known_args()
     if known.workers < 1:
@@ -185,7 +188,8 @@ def main() -> int:
     parser, known, more = options()
     data = known.data.expanduser().resolve()
     lock = locked(data, parser)
-    env = environment(data, known.workers, known.storage, known.engine)
+    chosen = {f"E2A_{name.upper()}": getattr(known, name) for name in (*SPEECH, "accept_cpml")}
+    env = environment(data, known.workers, known.storage, {name: value for name, value in chosen.items() if value})
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(128 + signal.SIGTERM))
     servers = {"kafka": 1, "redis": 1, "minio": int(known.storage == "minio")}

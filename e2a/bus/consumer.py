@@ -1,7 +1,7 @@
 """The only loop: poll, hand to a thread, publish, commit.
 
 The main thread polls all the time, so the group never loses sight of a worker that is busy for minutes.
-Two jobs are in hand at once: while one is encoded and stored, the next is spoken. A few more wait behind them, not
+Two or more jobs are in hand at once: while one is encoded and stored, the next is spoken. More wait behind them, not
 begun, so the engine never waits for Kafka; partitions are paused while enough of them wait. A job is published and
 committed in the order of its partition, and only by the worker that has owned the partition without a break since
 it was received (docs/adr/0003).
@@ -22,7 +22,8 @@ from e2a.bus.publisher import Publisher
 from e2a.errors import Retryable
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, SYNTH_GROUP
 
-IN_HAND = 2
+HANDS = 2
+"""Jobs done at once where the handler is not better off with more."""
 LOOK_AHEAD = 64
 """Most jobs that wait, a few kilobytes each. A resumed partition needs about a second to deliver again."""
 REVOKE_PATIENCE = 10.0
@@ -65,7 +66,8 @@ class JobConsumer:
     Args:
         bootstrap: host:port of a Kafka broker.
         publisher: where events and dead letters go.
-        handle: does a job; called from two threads.
+        handle: does a job; called from as many threads as there are hands.
+        hands: how many jobs are done at once.
         worker: name of this worker.
         session_timeout: seconds of silence after which the group gives its partitions away.
         grace: seconds to finish a job in hand after `stop` is set.
@@ -77,6 +79,7 @@ class JobConsumer:
         bootstrap: str,
         publisher: Publisher,
         handle: Handler,
+        hands: int = HANDS,
         worker: str,
         session_timeout: float,
         grace: float,
@@ -84,9 +87,10 @@ class JobConsumer:
         self._consumer = Consumer(consumer(bootstrap, SYNTH_GROUP, session_timeout))
         self._publisher = publisher
         self._handle = handle
+        self._hands = hands
         self._worker = worker
         self._grace = grace
-        self._threads = ThreadPoolExecutor(max_workers=IN_HAND, thread_name_prefix="part")
+        self._threads = ThreadPoolExecutor(max_workers=hands, thread_name_prefix="part")
         self._waiting: deque[_Job] = deque()
         self._in_hand: list[_Work] = []
         self._let_go: list[Future[Outcome]] = []
@@ -134,7 +138,7 @@ class JobConsumer:
 
     def _begin(self) -> None:
         """Take jobs in hand while there is room."""
-        while self._waiting and len(self._in_hand) < IN_HAND:
+        while self._waiting and len(self._in_hand) < self._hands:
             job = self._waiting.popleft()
             abandoned = threading.Event()
             future = self._threads.submit(
@@ -207,7 +211,7 @@ class JobConsumer:
             self._commit_after = time.monotonic() + COMMIT_PAUSE
 
     def _drain(self) -> None:
-        """Finish the job that ends first within the grace period, hand back the other."""
+        """Finish the job that ends first within the grace period, hand back the others."""
         futures = [work.future for work in self._in_hand]
         wait(futures, timeout=self._grace, return_when=FIRST_COMPLETED)
         for work in self._in_hand:

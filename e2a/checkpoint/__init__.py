@@ -65,6 +65,9 @@ class Checkpoint(Protocol):
         the attempts, so they count holders that died; a holder that claims again has died in between.
         """
 
+    def deaths(self, name: str, holder: str) -> int:
+        """Return how many holders died with a lease that `holder` could take now; 0 while somebody else holds it."""
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         """Hold a lease for `ttl` seconds more; False when it is no longer ours."""
 

@@ -19,6 +19,8 @@ class Leases(Protocol):
 
     def claim(self, name: str, holder: str, ttl: float) -> int: ...
 
+    def deaths(self, name: str, holder: str) -> int: ...
+
     def renew(self, name: str, holder: str, ttl: float) -> bool: ...
 
     def release(self, name: str, holder: str) -> None: ...
@@ -68,6 +70,16 @@ class LeaseKeeper:
             if attempt:
                 self._held.add(name)
             return attempt
+
+    def deaths(self, name: str) -> int:
+        """Return how many holders died with a lease that is free now; 0 when it is held or nobody can say."""
+        with self._lock:
+            if name in self._held:
+                return 0
+        try:
+            return self._leases.deaths(name, self._holder)
+        except Retryable:
+            return 0
 
     def release(self, name: str) -> None:
         """Give a lease back; one that cannot be given back runs out by itself."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from e2a.plan import Frozen, Plan
+from e2a.plan import Frozen, Plan, Retake
 
 PartState = Literal["pending", "done", "failed"]
 Stage = Literal["synthesising", "assembling", "done", "failed"]
@@ -27,6 +27,8 @@ class PartRecord(Frozen):
     worker: str = ""
     reason: str = ""
     """Why it failed."""
+    retakes: tuple[Retake, ...] = ()
+    """Sentences that were said more than once."""
 
 
 class BookRecord(Frozen):
@@ -57,9 +59,18 @@ class WorkerRecord(Frozen):
 
     worker: str
     engine: str
+    model: str = ""
+    device: str = ""
+    """Where the engine runs, such as `cuda:0 NVIDIA H100`."""
+    memory: int = 0
+    """GPU memory in use, in bytes."""
+    at_once: int = 1
+    """Sentences that the engine says at the same time."""
     started: float
     """Unix time in seconds."""
     last_seen: float
+    last_take: float = 0.0
+    """Unix time at which the last take was made, in seconds; 0 before the first."""
     partitions: tuple[int, ...] = ()
     book_id: str = ""
     """Book of the part in hand; empty when the worker waits."""
@@ -71,6 +82,11 @@ class WorkerRecord(Frozen):
     failed: int = 0
     audio_seconds: float = 0.0
     work_seconds: float = 0.0
+    """Seconds in which the engine was speaking, for the parts that are done."""
+    retaken: int = 0
+    """Sentences that were said more than once."""
+    doubtful: int = 0
+    """Sentences whose best take was kept although it is not good."""
 
     def is_silent(self, now: float) -> bool:
         """Say whether it has not been heard of for too long at `now`, Unix time in seconds."""

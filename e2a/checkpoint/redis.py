@@ -143,6 +143,11 @@ class RedisCheckpoint:
         with self._errors():
             return int(self._claim(keys=_lease_keys(name), args=[holder, int(ttl * 1000), ATTEMPTS_TTL]))
 
+    def deaths(self, name: str, holder: str) -> int:
+        with self._errors():
+            owner, attempts = self._redis.mget(_lease_keys(name))
+        return int(attempts or 0) if owner in {None, holder} else 0
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._errors():
             return bool(self._renew(keys=_lease_keys(name)[:1], args=[holder, int(ttl * 1000)]))

@@ -6,8 +6,8 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from e2a.errors import ExitCode, UserError
-from e2a.messages import BookDone
 from e2a.plan import Plan, Sidecar
+from e2a.report import Report
 from e2a.settings import Settings
 from e2a.storage import keys
 from e2a.storage.directory import DirectoryStore
@@ -99,14 +99,14 @@ def read_sidecar(store: ObjectStore, digest: str) -> Sidecar | None:
     return sidecar if store.size(keys.part_audio(digest)) == sidecar.audio_bytes else None
 
 
-def read_report(store: ObjectStore, book_id: str) -> BookDone | None:
-    """Return what the merger said of a finished book, or None when there is no finished book.
+def read_report(store: ObjectStore, book_id: str) -> Report | None:
+    """Return the report of a finished book, also one of version 1; None when there is no finished book.
 
     Raises:
         Retryable: the store cannot be reached.
     """
     try:
-        done = BookDone.model_validate_json(store.get(keys.report(book_id)))
+        report = Report.model_validate_json(store.get(keys.report(book_id)))
     except (KeyError, ValidationError):
         return None
-    return done if store.size(done.output) == done.audio_bytes else None
+    return report if store.size(report.output) == report.audio_bytes else None

@@ -1,5 +1,7 @@
 """Every object key in one place."""
 
+from e2a.plan import CLIP
+
 PLAN = "plan.json"
 SOURCE = "source.epub"
 
@@ -15,7 +17,7 @@ def output(book_id: str, extension: str) -> str:
 
 
 def report(book_id: str) -> str:
-    """Return the key of a finished book's `BookDone`. It is put after the book: a book is done when it exists."""
+    """Return the key of a finished book's `Report`. It is put after the book: a book is done when it exists."""
     return f"books/{book_id}/output/book.json"
 
 
@@ -27,3 +29,13 @@ def part_audio(digest: str) -> str:
 def part_sidecar(digest: str) -> str:
     """Return the key of a part's sidecar. It is put after the audio: a part is done when its sidecar exists."""
     return f"parts/{digest[:2]}/{digest}.json"
+
+
+def clip(voice: str) -> str:
+    """Return the key of the reference recording that a voice `clip:...` names."""
+    return f"voices/{voice.removeprefix(CLIP)}.clip"
+
+
+def pace(speech_digest: str) -> str:
+    """Return the key of how fast a way of speaking is."""
+    return f"voices/{speech_digest}.json"

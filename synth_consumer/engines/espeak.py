@@ -5,15 +5,13 @@ import re
 import shutil
 import subprocess
 import wave
-from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
 
 from e2a.errors import ExitCode, Poison, Retryable, UserError
-from e2a.plan import Speech
 from e2a.settings import SynthSettings
-from synth_consumer.engines import Pcm
+from synth_consumer.engines import Engine, Pcm, Take, Utterance
 
 PROGRAM = "espeak-ng"
 WORDS_PER_MINUTE = 175
@@ -21,7 +19,7 @@ _FIXED = {"en": "en-us"}
 """Voices for languages whose own tag names another accent than most readers expect."""
 
 
-class EspeakEngine:
+class EspeakEngine(Engine):
     """`Engine` that runs `espeak-ng` once a sentence. The same sentence always gives the same samples."""
 
     name = "espeak"
@@ -43,21 +41,21 @@ class EspeakEngine:
         related = [voice for voice, others in self._voices.items() if voice.split("-")[0] == base or base in others]
         return tuple(dict.fromkeys([voice for voice in wanted if voice in self._voices] + related))
 
-    def speak(self, sentences: Sequence[str], speech: Speech, seed: int) -> Iterator[Pcm]:  # noqa: ARG002 - it has no chance in it
+    def say(self, utterance: Utterance) -> Take:
+        speech = utterance.speech
         voices = self.voices(speech.language)
         if not voices:
             raise Poison(f"espeak-ng speaks no {speech.language!r}; choose a language it speaks with --language")
         voice = speech.voice or voices[0]
         if voice.lower().split("+")[0] not in self._voices:
             raise Poison(f"espeak-ng has no voice {voice!r}; for {speech.language!r}: {', '.join(voices)}")
-        rate = round(WORDS_PER_MINUTE * speech.speed)
-        for sentence in sentences:
-            yield _say(sentence, voice, rate)
+        return Take(_say(utterance.text, voice, round(WORDS_PER_MINUTE * speech.speed)))
 
 
 def _say(sentence: str, voice: str, rate: int) -> Pcm:
     command = [PROGRAM, "-v", voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout"]
     text = re.sub(r"\[(?=\[)", "[ ", sentence)  # two brackets would begin phonemes
+    text = re.sub(r"!(?=[-–—])", "! ", text)  # noqa: RUF001 - "!—" is said as "exclamation"
     try:
         # in a process group of its own: Ctrl-C stops the worker, which finishes its sentence
         result = subprocess.run(command, input=text.encode(), capture_output=True, check=False, process_group=0)

@@ -4,19 +4,17 @@ For tests and benchmarks of everything but speech. Whatever shows figures made w
 """
 
 import time
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from e2a.plan import Speech
 from e2a.settings import SynthSettings
-from synth_consumer.engines import Pcm
+from synth_consumer.engines import Engine, Pcm, Take, Utterance
 
 CHARACTERS_PER_SECOND = 15.0
 
 
-class SimulatedEngine:
-    """`Engine` without speech: each sentence is a tone whose pitch follows from the seed and the sentence."""
+class SimulatedEngine(Engine):
+    """`Engine` without speech: each sentence is a tone whose pitch follows from its seed."""
 
     name = "simulated"
     sample_rate = 24000
@@ -31,12 +29,10 @@ class SimulatedEngine:
     def voices(self, language: str) -> tuple[str, ...]:  # noqa: ARG002 - a tone has no language
         return ("tone",)
 
-    def speak(self, sentences: Sequence[str], speech: Speech, seed: int) -> Iterator[Pcm]:
-        for index, sentence in enumerate(sentences):
-            seconds = len(sentence) / CHARACTERS_PER_SECOND / speech.speed
-            pitch = 110 + (seed + 37 * index) % 220
-            yield _tone(pitch, round(seconds * self.sample_rate), self.sample_rate)
-            time.sleep(seconds * self._rtf)
+    def say(self, utterance: Utterance) -> Take:
+        seconds = len(utterance.text) / CHARACTERS_PER_SECOND / utterance.speech.speed
+        time.sleep(seconds * self._rtf)
+        return Take(_tone(110 + utterance.seed % 220, round(seconds * self.sample_rate), self.sample_rate))
 
 
 def _tone(pitch: float, samples: int, sample_rate: int) -> Pcm:

@@ -136,6 +136,15 @@ class TestCheckpoint:
         checkpoint.release("part/x", "anna")
         assert checkpoint.claim("part/x", "anna", ttl=60) == 1
 
+    def test_says_how_many_died_while_nobody_else_holds_it(self, checkpoint: Checkpoint) -> None:
+        """The dead are counted for whoever could claim now: not while somebody else lives, not after a release."""
+        assert checkpoint.deaths("part/x", "anna") == 0
+        checkpoint.claim("part/x", "anna", ttl=60)
+        assert checkpoint.deaths("part/x", "bert") == 0
+        assert checkpoint.deaths("part/x", "anna") == 1
+        checkpoint.release("part/x", "anna")
+        assert checkpoint.deaths("part/x", "anna") == 0
+
     def test_renews_for_the_holder_only(self, checkpoint: Checkpoint) -> None:
         """Only who holds a lease can renew it."""
         checkpoint.claim("part/x", "anna", ttl=60)
@@ -171,6 +180,7 @@ def test_memory_lease_of_a_dead_holder_runs_out() -> None:
     checkpoint = MemoryCheckpoint(clock)
     checkpoint.claim("part/x", "anna", ttl=6)
     clock.now = 7
+    assert checkpoint.deaths("part/x", "bert") == 1
     assert checkpoint.claim("part/x", "bert", ttl=6) == 2
     assert not checkpoint.renew("part/x", "anna", ttl=6)
 
@@ -182,6 +192,7 @@ def test_redis_lease_runs_out_by_itself(redis: str) -> None:
     checkpoint.claim("part/x", "anna", ttl=6)
     assert 0 < client.pttl("e2a:lease:part/x") <= 6000
     client.delete("e2a:lease:part/x")
+    assert checkpoint.deaths("part/x", "bert") == 1
     assert checkpoint.claim("part/x", "bert", ttl=6) == 2
 
 

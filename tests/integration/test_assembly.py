@@ -15,7 +15,9 @@ from e2a.storage import keys
 from e2a.testing import MemoryStore
 from merger.assembly import AssemblyFailed, CorruptPart, TextLost, assemble, check_programs
 from synth_consumer import part as parts
+from synth_consumer.engines import Utterance
 from synth_consumer.engines.simulated import SimulatedEngine
+from synth_consumer.speaker import Spoken
 from tests.servers import ROOT, require
 from tests.unit.builders import a_part, a_plan, a_speech
 
@@ -42,7 +44,8 @@ def plan(store: MemoryStore) -> Plan:
     engine = SimulatedEngine(SynthSettings())
     made = [a_part(0, 0), a_part(1, 0), a_part(2, 1)]
     for part in made:
-        spoken = list(engine.speak([each.text for each in part.sentences], SPEECH, seed=part.index))
+        takes = [engine.say(Utterance(each.text, SPEECH, seed=part.index)) for each in part.sentences]
+        spoken = [Spoken(take.pcm) if part.index else Spoken(take.pcm, 2, ("too-short",), ("cut",)) for take in takes]
         parts.finish(store, part, spoken, sample_rate=SAMPLE_RATE, engine="simulated")
     chapters = (
         Chapter(index=0, title=TITLES[0], parts=tuple(made[:2])),
@@ -68,17 +71,17 @@ def samples(plan: Plan, store: MemoryStore) -> list[int]:
 
 def test_a_book_is_as_long_as_its_parts(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
     """The book holds exactly the samples of its parts, and says so."""
-    key, seconds, size = assemble(plan, store)
+    report = assemble(plan, store)
     total = sum(samples(plan, store))
-    found = probe(store, key, tmp_path)
+    found = probe(store, report.output, tmp_path)
     assert found["streams"][0]["duration_ts"] == total
-    assert seconds == total / SAMPLE_RATE
-    assert size == store.size(key)
+    assert report.audio_seconds == total / SAMPLE_RATE
+    assert report.audio_bytes == store.size(report.output)
 
 
 def test_marks_and_titles_are_exact(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
     """Each chapter begins where its first part begins, to the millisecond, under its own title."""
-    key, _seconds, _size = assemble(plan, store)
+    key = assemble(plan, store).output
     chapters = probe(store, key, tmp_path)["chapters"]
     first, second, third = samples(plan, store)
     assert [chapter["tags"]["title"] for chapter in chapters] == [TITLES[0], "Zwei Zeilen"]
@@ -87,9 +90,22 @@ def test_marks_and_titles_are_exact(plan: Plan, store: MemoryStore, tmp_path: Pa
     assert starts == pytest.approx(expected, abs=0.001)
 
 
+def test_the_report_tells_the_same(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
+    """The report has the chapters that players show, and what had to be said again where it is heard."""
+    report = assemble(plan, store)
+    chapters = probe(store, report.output, tmp_path)["chapters"]
+    starts = [float(chapter["start_time"]) for chapter in chapters]
+    assert [chapter.start for chapter in report.chapters] == pytest.approx(starts, abs=0.001)
+    (first,) = report.retakes
+    assert (first.chapter, first.part, first.text, first.takes) == (1, 0, "This is part 0.", 2)
+    assert (first.flaws, first.doubtful) == (("too-short",), ("cut",))
+    (sentence,) = json.loads(store.get(keys.part_sidecar(plan.parts[0].digest)))["sentences"]
+    assert first.start == pytest.approx(sentence[0] / SAMPLE_RATE, abs=0.001)
+
+
 def test_title_and_authors_are_tagged(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
     """Players read title, authors and genre; a simulated book says that it is one."""
-    key, _seconds, _size = assemble(plan, store)
+    key = assemble(plan, store).output
     tags = probe(store, key, tmp_path)["format"]["tags"]
     assert tags["title"] == tags["album"] == "A = B; C"
     assert tags["artist"] == tags["album_artist"] == "Anna A., Bert B."
@@ -107,7 +123,7 @@ def test_all_tags_are_read_back(plan: Plan, store: MemoryStore, tmp_path: Path, 
     metadata = Metadata(
         description=text, publisher=text, date="1815-12-23", isbn="9780141439587", series=text, series_index="4"
     )
-    key, _seconds, _size = assemble(plan.model_copy(update={"metadata": metadata, "title": text}), store)
+    key = assemble(plan.model_copy(update={"metadata": metadata, "title": text}), store).output
     line = " ".join(text.split())
     shown = probe(store, key, tmp_path)
     found = {name.lower(): value for name, value in shown["format"]["tags"].items()}
@@ -131,14 +147,14 @@ def test_all_tags_are_read_back(plan: Plan, store: MemoryStore, tmp_path: Path, 
 def test_the_cover_is_attached(plan: Plan, store: MemoryStore, tmp_path: Path) -> None:
     """A book with a cover carries it as an attached picture."""
     store.put(keys.book(plan.book_id, "cover.png"), COVER)
-    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.png"}), store)
+    key = assemble(plan.model_copy(update={"cover": "cover.png"}), store).output
     pictures = [each for each in probe(store, key, tmp_path)["streams"] if each["disposition"]["attached_pic"]]
     assert [picture["codec_type"] for picture in pictures] == ["video"]
 
 
 def test_a_cover_that_is_lost_is_left_out(plan: Plan, store: MemoryStore) -> None:
     """A book whose cover has left storage is assembled without one."""
-    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.jpg"}), store)
+    key = assemble(plan.model_copy(update={"cover": "cover.jpg"}), store).output
     assert store.size(key)
 
 
@@ -146,13 +162,13 @@ def test_a_cover_that_is_lost_is_left_out(plan: Plan, store: MemoryStore) -> Non
 def test_a_cover_that_is_damaged_costs_no_book(plan: Plan, store: MemoryStore, tmp_path: Path, cover: bytes) -> None:
     """A book whose cover no player could show is whole all the same."""
     store.put(keys.book(plan.book_id, "cover.png"), cover)
-    key, _seconds, _size = assemble(plan.model_copy(update={"cover": "cover.png"}), store)
+    key = assemble(plan.model_copy(update={"cover": "cover.png"}), store).output
     assert probe(store, key, tmp_path)["streams"][0]["duration_ts"] == sum(samples(plan, store))
 
 
 def test_the_same_parts_make_the_same_bytes(plan: Plan, store: MemoryStore) -> None:
     """Assembling again gives the same file: no clock, no version, no chance in it."""
-    key, _seconds, _size = assemble(plan, store)
+    key = assemble(plan, store).output
     once = store.get(key)
     assemble(plan, store)
     assert store.get(key) == once
@@ -166,7 +182,7 @@ def accounting_of(plan: Plan) -> Accounting:
 
 def test_a_book_that_adds_up(plan: Plan, store: MemoryStore) -> None:
     """A plan that speaks what its accounting of the book says is assembled."""
-    key, _seconds, _size = assemble(plan.model_copy(update={"accounting": accounting_of(plan)}), store)
+    key = assemble(plan.model_copy(update={"accounting": accounting_of(plan)}), store).output
     assert store.size(key)
 
 

@@ -8,6 +8,7 @@ import pytest
 from e2a.errors import ExitCode, Poison, UserError
 from e2a.plan import Speech
 from e2a.settings import SynthSettings
+from synth_consumer.engines import Utterance
 from synth_consumer.engines.espeak import EspeakEngine
 from tests.servers import require
 
@@ -23,7 +24,7 @@ def engine() -> EspeakEngine:
 def speak(engine: EspeakEngine, *sentences: str, **speech: object) -> list[np.ndarray]:
     """Speak English sentences."""
     options = Speech(**{"engine": "espeak", "language": "en"} | speech)  # type: ignore[arg-type]
-    return list(engine.speak(sentences, options, seed=1))
+    return [engine.say(Utterance(sentence, options, seed=1)).pcm for sentence in sentences]
 
 
 def test_speaks_each_sentence(engine: EspeakEngine) -> None:
@@ -52,6 +53,13 @@ def test_reads_text_and_not_options_or_markup(engine: EspeakEngine) -> None:
     assert not np.array_equal(brackets, phonemes)
     (triple,) = speak(engine, "[[[h@l'oU]]]")
     assert len(triple) > 1.5 * len(phonemes)
+
+
+@pytest.mark.parametrize("dash", ["-", "—"])
+def test_says_no_marks(engine: EspeakEngine, dash: str) -> None:
+    """A dash after an exclamation mark is a pause, and does not make espeak-ng name the mark."""
+    (together,), (apart,) = speak(engine, f"Halt!{dash}mind ye"), speak(engine, f"Halt! {dash}mind ye")
+    assert np.array_equal(together, apart)
 
 
 def test_speed_changes_the_length(engine: EspeakEngine) -> None:

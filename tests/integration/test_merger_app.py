@@ -11,7 +11,9 @@ from e2a.settings import SynthSettings
 from e2a.storage import DirectoryStore, keys
 from e2a.topics import DEAD_LETTERS, EVENTS
 from synth_consumer import part as parts
+from synth_consumer.engines import Utterance
 from synth_consumer.engines.simulated import SimulatedEngine
+from synth_consumer.speaker import Spoken
 from tests.servers import require, wait_until
 from tests.stack import Stack
 from tests.topics import empty_topics, read_topic, send_raw
@@ -33,8 +35,8 @@ class Scene:
         """Put parts into storage and publish that they are done."""
         engine = SimulatedEngine(SynthSettings())
         for part in (self.plan.parts[index] for index in indices):
-            texts = [sentence.text for sentence in part.sentences]
-            spoken = list(engine.speak(texts, self.plan.speech, seed=0))
+            utterances = [Utterance(sentence.text, self.plan.speech, seed=0) for sentence in part.sentences]
+            spoken = [Spoken(engine.say(utterance).pcm) for utterance in utterances]
             parts.finish(self.store, part, spoken, sample_rate=24000, engine="simulated")
             self.publisher.send(EVENTS, [a_part_done(part, book_id=self.plan.book_id)])
 

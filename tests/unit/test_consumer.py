@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from e2a.bus import consumer
-from e2a.bus.consumer import IN_HAND, LOOK_AHEAD, JobConsumer
+from e2a.bus.consumer import HANDS, LOOK_AHEAD, JobConsumer
 from e2a.messages import ChapterJob, Event, encode
 from e2a.testing import MemoryBroker
 from e2a.topics import CHAPTERS, EVENTS
@@ -129,7 +129,7 @@ def test_partitions_are_paused_while_enough_jobs_wait(run: Callable[..., MemoryB
         abandoned.wait(30)
 
     run(script, wait, stop)
-    assert script.delivered == IN_HAND + LOOK_AHEAD
+    assert script.delivered == HANDS + LOOK_AHEAD
     assert sorted(begun) == [0, 1]
     assert script.committed == {0: 0}
 

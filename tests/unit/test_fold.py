@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from e2a.checkpoint import PartRecord
 from e2a.messages import PartDone, PartFailed
+from e2a.plan import Retake
 from merger.fold import fold, missing, verdict
 from tests.unit.builders import a_part, a_part_done, a_part_failed, a_part_record
 
@@ -47,6 +48,12 @@ def test_done() -> None:
     assert record == PartRecord(
         chapter=2, estimate=9.0, state="done", audio_seconds=8.5, audio_bytes=700, worker="w", reason=""
     )
+
+
+def test_retakes_are_kept() -> None:
+    """What had to be said again in a part is in its record."""
+    retake = Retake(sentence=0, start=0.2, text="This is part 0.", takes=2, flaws=("too-short",))
+    assert fold(a_part_record(), a_part_done(retakes=(retake,))).retakes == (retake,)
 
 
 @pytest.mark.parametrize("retryable", [False, True])

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from e2a.errors import ExitCode, UserError
-from e2a.messages import BookDone, BookPlanned, ChapterJob, Message, encode
-from e2a.plan import Plan, Reading
+from e2a.messages import BookPlanned, ChapterJob, Message
+from e2a.plan import Plan, Reading, clip_voice
+from e2a.report import Report
 from e2a.storage import DirectoryStore, ObjectStore, keys, read_report
 from e2a.testing import MemoryBroker, MemoryStore
 from e2a.topics import CHAPTERS, EVENTS
@@ -135,6 +136,36 @@ def test_language_that_is_none(tmp_path: Path) -> None:
     assert caught.value.code == ExitCode.USAGE
 
 
+def test_language_that_the_engine_does_not_speak(tmp_path: Path) -> None:
+    """A language that the engine surely does not speak is refused, whoever names it; one in another script is not."""
+    metadata = "<dc:title>Emma</dc:title><dc:language>nb-NO</dc:language>"
+    book = epub_file(tmp_path / "book.epub", [Item("c.xhtml", page("<p>One.</p>"))], metadata=metadata)
+    for options in (Options(engine="xtts"), Options(engine="xtts", language="no")):
+        with pytest.raises(UserError, match="engine xtts does not speak 'n[bo]") as caught:
+            ingest.draft(book, options)
+        assert caught.value.code == ExitCode.USAGE
+    chinese = Options(engine="xtts", language="zh-Hant")
+    assert ingest.prepare(book, chinese).plan.speech.language == "zh-Hant"
+
+
+def test_recording_is_the_voice(book: Path, tmp_path: Path) -> None:
+    """A recording is named by its content, wherever it lies, and travels with the book."""
+    (tmp_path / "anna.wav").write_bytes(b"speech")
+    submission = ingest.prepare(book, Options(engine="xtts", voice=str(tmp_path / "anna.wav")))
+    assert submission.clip == b"speech"
+    assert submission.plan.speech.voice == clip_voice(b"speech")
+    named = ingest.prepare(book, Options(engine="xtts", voice="Claribel Dervla"))
+    assert (named.clip, named.plan.speech.voice) == (b"", "Claribel Dervla")
+
+
+def test_model_is_named_where_there_are_several(book: Path) -> None:
+    """A folder's own name stands for a model, wherever it lies; an engine that is one model has none."""
+    for engine in ("coqui", "xtts"):
+        assert ingest.draft(book, Options(engine=engine, model="/models/anna/")).speech.model == "anna"
+    one = ingest.prepare(book, Options(engine="espeak", model="/models/anna"))
+    assert one.plan == ingest.prepare(book, Options(engine="espeak")).plan
+
+
 def test_same_book_is_the_same(book: Path) -> None:
     """The same file with the same options has the same plan, under whatever name."""
     other = book.rename(book.with_name("other.epub"))
@@ -143,12 +174,13 @@ def test_same_book_is_the_same(book: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"voice": "fr+f2"}, {"speed": 1.5}, {"language": "fr"}, {"engine": "espeak"}, {"output_format": "mp3"}]
+    "option", [{"voice": "fr+f2"}, {"speed": 1.5}, {"language": "fr"}, {"model": "vits"}, {"output_format": "mp3"}]
 )
 def test_other_options_are_another_book(book: Path, option: dict[str, object]) -> None:
     """Any other option makes another book, which is stored beside the first."""
-    other = ingest.prepare(book, OPTIONS.model_copy(update=option))
-    assert other.plan.book_id != ingest.prepare(book, OPTIONS).plan.book_id
+    coqui, espeak = Options(engine="coqui"), Options(engine="espeak")
+    other = ingest.prepare(book, coqui.model_copy(update=option))
+    assert len({each.plan.book_id for each in (other, ingest.prepare(book, coqui), ingest.prepare(book, espeak))}) == 3
 
 
 def test_language_of_the_book_is_the_default(book: Path) -> None:
@@ -181,6 +213,20 @@ def test_stored_plan_is_never_rewritten(plan: Plan, store: Store) -> None:
     counts = ingest.store_book(Submission(plan.model_copy(update={"title": "Other"}), b"source", None), store)
     assert counts == plan
     assert store.objects == stored
+
+
+def test_recording_is_stored_once(plan: Plan, store: Store) -> None:
+    """A recording is there before the plan that needs it, also when only it has left storage, and is put once."""
+    voice = clip_voice(b"speech")
+    spoken = plan.model_copy(update={"speech": plan.speech.model_copy(update={"voice": voice})})
+    submission = Submission(spoken, b"source", None, clip=b"speech")
+    ingest.store_book(submission, store)
+    assert store.order[0] == keys.clip(voice)
+    assert store.get(keys.clip(voice)) == b"speech"
+    store.delete(keys.clip(voice))
+    assert ingest.store_book(submission, store) == spoken
+    ingest.store_book(submission, store)
+    assert store.order[3:] == [keys.clip(voice)]
 
 
 def test_publish(plan: Plan, store: Store) -> None:
@@ -230,9 +276,9 @@ def test_half_a_part_is_missing(plan: Plan, store: Store, key: object, left: byt
 
 def test_report_of_a_finished_book(store: Store) -> None:
     """A book is finished when its report is there, and the file that it names, whole."""
-    done = BookDone(book_id=BOOK, output=keys.output(BOOK, "m4b"), audio_seconds=1.0, audio_bytes=4)
+    done = Report(book_id=BOOK, output=keys.output(BOOK, "m4b"), audio_seconds=1.0, audio_bytes=4)
     assert read_report(store, BOOK) is None
-    store.put(keys.report(BOOK), encode(done))
+    store.put(keys.report(BOOK), done.model_dump_json().encode())
     assert read_report(store, BOOK) is None
     store.put(done.output, b"book")
     assert read_report(store, BOOK) == done

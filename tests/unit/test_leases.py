@@ -21,6 +21,10 @@ class Checkpoint(MemoryCheckpoint):
         self._answer()
         return super().claim(name, holder, ttl)
 
+    def deaths(self, name: str, holder: str) -> int:
+        self._answer()
+        return super().deaths(name, holder)
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         self._answer()
         return super().renew(name, holder, ttl)
@@ -52,6 +56,22 @@ def ours(checkpoint: Checkpoint) -> LeaseKeeper:
 @pytest.fixture
 def theirs(checkpoint: Checkpoint) -> LeaseKeeper:
     return LeaseKeeper(checkpoint, "gpu-1")
+
+
+def test_knows_the_dead(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
+    """A holder that did not release has died when its lease has run out; the living are not counted."""
+    theirs.claim(NAME)
+    assert ours.deaths(NAME) == 0
+    clock.now += TTL + 1
+    assert ours.deaths(NAME) == 1
+    ours.claim(NAME)
+    assert ours.deaths(NAME) == 0
+
+
+def test_nobody_is_dead_when_nobody_can_say(ours: LeaseKeeper, checkpoint: Checkpoint) -> None:
+    """Without the checkpoint no part is suspect: work goes on."""
+    checkpoint.away = True
+    assert ours.deaths(NAME) == 0
 
 
 def test_first_claim(ours: LeaseKeeper) -> None:

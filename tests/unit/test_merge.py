@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from e2a.checkpoint import LeaseKeeper, PartRecord
 from e2a.errors import Retryable
-from e2a.messages import BookDone, BookFailed, BookPlanned, Message, decode
-from e2a.plan import Plan
-from e2a.storage import ObjectStore, keys
+from e2a.messages import BookDone, BookFailed, BookPlanned, Message, encode
+from e2a.plan import Plan, Retake
+from e2a.report import Report
+from e2a.storage import ObjectStore, keys, read_report
 from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint, MemoryStore
 from e2a.topics import EVENTS
 from merger import merge
@@ -24,6 +25,7 @@ from tests.unit.builders import (
     a_part_failed,
     a_part_record,
     a_plan,
+    a_sidecar,
     put_part,
     put_plan,
 )
@@ -32,6 +34,7 @@ PLAN = a_plan(parts=(2, 1))
 OUTPUT = keys.output(BOOK, "m4b")
 LEASE = f"assembly/{BOOK}"
 DONE = BookDone(book_id=BOOK, output=OUTPUT, audio_seconds=3.0, audio_bytes=3000)
+REPORT = Report(book_id=BOOK, title="Emma", output=OUTPUT, audio_seconds=3.0, audio_bytes=3000)
 
 
 class Broker(MemoryBroker):
@@ -59,13 +62,13 @@ class Scene:
         leases = LeaseKeeper(self.checkpoint, "merger-1")
         self.merger = Merger(store=self.store, checkpoint=self.checkpoint, publisher=self.broker, leases=leases)
 
-    def assemble(self, plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
+    def assemble(self, plan: Plan, store: ObjectStore) -> Report:
         """Stand for the real assembly."""
         self.assembled.append(plan.book_id)
         if self.failure is not None:
             raise self.failure
         store.put(OUTPUT, bytes(3000))
-        return OUTPUT, 3.0, 3000
+        return REPORT
 
     def planned(self, *made: int) -> bool:
         """Announce the book, of which some parts are in storage already."""
@@ -114,6 +117,16 @@ def test_planned_book(scene: Scene) -> None:
         1: PartRecord(chapter=0, estimate=10.0, state="done", audio_seconds=1.0, audio_bytes=15),
         2: PartRecord(chapter=1, estimate=10.0),
     }
+
+
+def test_planned_book_knows_what_was_said_again(scene: Scene) -> None:
+    """The retakes of a part that is in storage are in its record, as they are after its event."""
+    retake = Retake(sentence=0, start=0.2, text="This is part 1.", takes=2, flaws=("too-short",))
+    put_part(scene.store, PLAN.parts[1])
+    sidecar = a_sidecar(PLAN.parts[1], retakes=(retake,))
+    scene.store.put(keys.part_sidecar(sidecar.digest), sidecar.model_dump_json().encode())
+    scene.planned()
+    assert [record.retakes for record in scene.checkpoint.parts(BOOK).values()] == [(), (retake,), ()]
 
 
 def test_planned_book_that_is_all_there(scene: Scene) -> None:
@@ -222,7 +235,7 @@ def test_done_book(scene: Scene) -> None:
     scene.planned(0, 1, 2)
     scene.merger.conclude(BOOK)
     assert scene.assembled == [BOOK]
-    assert decode(scene.store.get(keys.report(BOOK))) == DONE
+    assert read_report(scene.store, BOOK) == REPORT
     assert scene.published == [DONE]
     book = scene.checkpoint.book(BOOK)
     assert book is not None
@@ -380,10 +393,22 @@ def test_a_finished_book_announced_again(scene: Scene) -> None:
     assert scene.published == [DONE]
 
 
+def test_a_book_that_was_finished_before_there_were_reports(scene: Scene) -> None:
+    """A book that an earlier version finished is not assembled again."""
+    scene.store.put(OUTPUT, bytes(3000))
+    scene.store.put(keys.report(BOOK), encode(DONE))
+    assert scene.planned(0, 1, 2)
+    scene.merger.conclude(BOOK)
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    assert (book.stage, book.output, book.audio_seconds, book.audio_bytes) == ("done", OUTPUT, 3.0, 3000)
+    assert scene.assembled == []
+
+
 def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis that forgets everything while a book is assembled is filled again: the book is done."""
 
-    def assemble(plan: Plan, store: ObjectStore) -> tuple[str, float, int]:
+    def assemble(plan: Plan, store: ObjectStore) -> Report:
         scene.checkpoint.forget()
         return scene.assemble(plan, store)
 

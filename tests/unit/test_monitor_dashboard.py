@@ -12,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 import monitor.__main__ as command
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
 from e2a.errors import ExitCode, Retryable, UserError
+from e2a.plan import Retake
 from e2a.testing import Clock, MemoryCheckpoint
 from monitor import dashboard
 from monitor.feed import Feed
+from monitor.progress import LISTED
 
 BOOK = BookRecord(
     book_id="b",
@@ -33,8 +35,10 @@ PARTS = {
 WORKER = WorkerRecord(
     worker="gpu-0",
     engine="espeak",
+    device="cpu",
     started=900.0,
     last_seen=999.0,
+    last_take=930.0,
     partitions=(0, 3),
     book_id="b",
     chapter=1,
@@ -42,7 +46,18 @@ WORKER = WorkerRecord(
     sentences=40,
     audio_seconds=100.0,
     work_seconds=25.0,
+    retaken=4,
+    doubtful=1,
 )
+
+
+AGAIN = Retake(sentence=3, start=65.0, text="Where am I?", takes=2, flaws=("too-short",))
+DOUBTFUL = Retake(sentence=0, start=1.0, text="![x](http://y) <b>\n# $z$", takes=4, flaws=("loop",), doubtful=("cut",))
+
+
+def with_retakes(*retakes: Retake) -> dict[int, PartRecord]:
+    """Return the parts of a book, the first of which has these retakes."""
+    return PARTS | {0: PARTS[0].model_copy(update={"retakes": retakes})}
 
 
 class Source(MemoryCheckpoint):
@@ -101,7 +116,7 @@ def test_empty_page_says_what_to_do(page: AppTest) -> None:
 
 
 def test_running_book_is_a_card(page: AppTest, source: Source) -> None:
-    """A running book shows its title, stage, progress bar, chapters, speed and ETA."""
+    """A running book shows its title, stage, progress bar, chapters, speed and ETA; no list when all takes are good."""
     source.seed(BOOK, PARTS)
     said = texts(page.run())
     assert "**Emma**" in said
@@ -109,8 +124,17 @@ def test_running_book_is_a_card(page: AppTest, source: Source) -> None:
     assert "synthesising" in said
     assert progress_bars(page) == [(25, "25 % · 1 of 2 chapters")]
     metrics = {metric.label: metric.value for metric in page.metric}
-    assert metrics == {"audio so far": "1:40", "speed": "1.0x", "ready in": "5:00", "last news": "10 s ago"}
+    assert metrics == {
+        "audio so far": "1:40",
+        "speed": "1.0x",
+        "ready in": "5:00",
+        "retried": "0",
+        "doubtful": "0",
+        "last news": "10 s ago",
+    }
     assert "Read 0 s ago" in said
+    assert not page.selectbox
+    assert not page.dataframe
 
 
 def test_failed_book_says_why(page: AppTest, source: Source) -> None:
@@ -128,11 +152,10 @@ def test_titles_are_not_markdown(page: AppTest, source: Source) -> None:
 
 def test_finished_books_are_a_table(page: AppTest, source: Source) -> None:
     """Finished books are lines of a table and need no card."""
-    source.seed(BOOK.model_copy(update={"stage": "done"}), {0: PARTS[0]})
+    source.seed(BOOK.model_copy(update={"stage": "done"}), {0: with_retakes(AGAIN, DOUBTFUL)[0]})
     table = page.run().dataframe[0].value
-    assert table[["title", "stage", "progress", "chapters", "audio", "speed"]].to_numpy().tolist() == [
-        ["Emma", "done", 1.0, "1 of 1 chapters", "1:40", "1.1x"]
-    ]
+    shown = ["title", "stage", "progress", "chapters", "audio", "speed", "retried", "doubtful"]
+    assert table[shown].to_numpy().tolist() == [["Emma", "done", 1.0, "1 of 1 chapters", "1:40", "1.1x", 2, 1]]
     assert progress_bars(page) == []
 
 
@@ -145,20 +168,96 @@ def test_many_books_do_not_make_a_long_page(page: AppTest, source: Source) -> No
     assert len(page.dataframe[0].value) == 3
 
 
+def test_retakes_are_a_table(page: AppTest, source: Source) -> None:
+    """Sentences that were said again are listed with their place, what was wrong and what still is, as they are."""
+    source.seed(BOOK, with_retakes(AGAIN, DOUBTFUL))
+    (table,) = page.run().dataframe
+    assert table.value.to_dict("records") == [
+        {
+            "chapter": "1: I",
+            "part": 0,
+            "at": "0:01",
+            "text": "![x](http://y) <b>\n# $z$",
+            "takes": 4,
+            "first take": "loop",
+            "kept take": "cut",
+        },
+        {
+            "chapter": "1: I",
+            "part": 0,
+            "at": "1:05",
+            "text": "Where am I?",
+            "takes": 2,
+            "first take": "too-short",
+            "kept take": "good",
+        },
+    ]
+    said = texts(page)
+    assert "![x]" not in said
+    assert "the report beside" not in said
+    assert {metric.label: metric.value for metric in page.metric}["retried"] == "2"
+
+
+def test_retakes_of_one_book_at_a_time(page: AppTest, source: Source) -> None:
+    """However many books there are the page lists the sentences of the one that was chosen, also of equal titles."""
+    for book_id, retake in {"b": AGAIN, "c": DOUBTFUL}.items():
+        record = BOOK.model_copy(update={"book_id": book_id, "title": "Emma\n*", "start_time": 900.0 + len(book_id)})
+        source.seed(record, with_retakes(retake))
+    (box,) = page.run().selectbox
+    assert box.options == ["Emma * (b)", "Emma * (c)"]
+    assert page.dataframe[0].value["text"].tolist() == ["Where am I?"]
+    box.set_value("c").run()
+    assert page.dataframe[0].value["text"].tolist() == [DOUBTFUL.text]
+
+
+def test_the_choice_stays_while_books_come_and_go(page: AppTest, source: Source, clock: Clock) -> None:
+    """A chosen book stays chosen when another has news; when it has no retakes any more, another one is listed."""
+
+    def listed(book_id: str, *retakes: Retake) -> list[str]:
+        source.seed(BOOK.model_copy(update={"book_id": book_id}), with_retakes(*retakes))
+        clock.now += 10
+        texts(page.run())
+        return page.dataframe[0].value["text"].tolist()
+
+    listed("b", AGAIN)
+    listed("c", DOUBTFUL)
+    page.selectbox[0].set_value("c")
+    assert listed("d", AGAIN) == [DOUBTFUL.text]
+    assert listed("c") == [AGAIN.text]
+
+
+def test_a_long_list_says_so(page: AppTest, source: Source) -> None:
+    """A list that was cut says where the rest is."""
+    source.seed(BOOK, with_retakes(*[AGAIN] * (LISTED + 1)))
+    assert "the report beside the finished book has all" in texts(page.run())
+    assert len(page.dataframe[0].value) == LISTED
+
+
 def test_workers_are_a_table(page: AppTest, source: Source) -> None:
-    """A worker's line says what it does, for which book, and how fast."""
+    """A worker's line says what it runs, what it does, for which book, and how fast; a new one has no last take."""
     source.seed(BOOK, PARTS)
     source.heartbeat(WORKER)
-    (line,) = page.run().dataframe[0].value.to_dict("records")
+    gpu = {"worker": "gpu-1", "model": "xtts_v2", "device": "cuda:0 NVIDIA H100", "memory": 5_300_000_000}
+    source.heartbeat(WORKER.model_copy(update=gpu | {"at_once": 16, "last_take": 0.0}))
+    line, other = page.run().dataframe[0].value.to_dict("records")
+    assert (other["model"], other["device"], other["memory"]) == ("xtts_v2", "cuda:0 NVIDIA H100", "5.3 GB")
+    assert (other["at once"], other["last take"]) == (16, "-")
     assert line == {
         "worker": "gpu-0",
         "engine": "espeak",
+        "model": "",
+        "device": "cpu",
+        "memory": "-",
+        "at once": 1,
         "does": "chapter 2, sentence 12 of 40",
         "book": "Emma",
         "done": 0,
         "failed": 0,
         "partitions": "0, 3",
         "real-time factor": 0.25,
+        "retried": 4,
+        "doubtful": 1,
+        "last take": "1 min ago",
         "last seen": "1 s ago",
     }
 

@@ -7,6 +7,7 @@ import pytest
 
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
 from e2a.errors import Retryable
+from e2a.plan import Retake
 from e2a.testing import Clock, MemoryCheckpoint
 from monitor.feed import Feed, Snapshot
 
@@ -167,6 +168,18 @@ def test_finished_books_are_read_once(source: Source, clock: Clock) -> None:
     clock.now += 10
     assert feed.read().books[0].stage == "synthesising"
     assert source.parts_read == 2
+
+
+def test_retakes_of_finished_books_are_kept(source: Source, clock: Clock) -> None:
+    """What was said again in a finished book is shown from the one reading of its parts, without a copy."""
+    retake = Retake(sentence=0, start=0.5, text="No.", takes=2, flaws=("too-short",))
+    source.seed(BOOK.model_copy(update={"stage": "done"}), {0: DONE.model_copy(update={"retakes": (retake,)})})
+    feed = Feed(source, clock, keep=1.0)
+    first = feed.read().books[0]
+    clock.now += 10
+    assert [each.text for each in first.retakes] == ["No."]
+    assert feed.read().books[0].retakes is first.retakes
+    assert source.parts_read == 1
 
 
 def test_book_that_vanishes_is_left_out(source: Source, clock: Clock) -> None:

@@ -3,7 +3,19 @@
 import pytest
 
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
-from monitor.progress import ago, book_row, by_interest, chapters, duration, percent, times, worker_row
+from e2a.plan import Retake
+from monitor.progress import (
+    LISTED,
+    ago,
+    book_row,
+    by_interest,
+    chapters,
+    duration,
+    gigabytes,
+    percent,
+    times,
+    worker_row,
+)
 
 BOOK = BookRecord(
     book_id="b",
@@ -15,11 +27,14 @@ BOOK = BookRecord(
     resumed_at=1000.0,
     last_update=1040.0,
 )
-PARTS = (
-    PartRecord(chapter=0, estimate=100.0, state="done", audio_seconds=100.0),
-    PartRecord(chapter=1, estimate=200.0),
-    PartRecord(chapter=1, estimate=100.0, state="failed", reason="no voice"),
-)
+PARTS = {
+    0: PartRecord(chapter=0, estimate=100.0, state="done", audio_seconds=100.0),
+    1: PartRecord(chapter=1, estimate=200.0),
+    2: PartRecord(chapter=1, estimate=100.0, state="failed", reason="no voice"),
+}
+AGAIN = Retake(sentence=3, start=12.5, text="Where am I?", takes=2, flaws=("too-short",))
+DOUBTFUL = Retake(sentence=9, start=80.0, text="Here.", takes=4, flaws=("loop",), doubtful=("cut",))
+ONLY = Retake(sentence=1, start=1.0, text="No.", takes=1, flaws=("loop",), doubtful=("loop",))
 WORKER = WorkerRecord(
     worker="gpu-0",
     engine="espeak",
@@ -63,9 +78,9 @@ def test_speed_stays_once_synthesis_is_over(stage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "now"), [(PARTS[1:], 1050.0), (PARTS, 1000.0), (PARTS, 900.0)], ids=["none done", "now", "skew"]
+    ("parts", "now"), [({1: PARTS[1]}, 1050.0), (PARTS, 1000.0), (PARTS, 900.0)], ids=["none done", "now", "skew"]
 )
-def test_unknown_speed(parts: tuple[PartRecord, ...], now: float) -> None:
+def test_unknown_speed(parts: dict[int, PartRecord], now: float) -> None:
     """Before anything is done, or when clocks disagree, speed and ETA are unknown and no age is negative."""
     row = book_row(BOOK, parts, now)
     assert (row.speed, row.eta) == (None, None)
@@ -83,7 +98,43 @@ def test_speed_of_a_resumed_book() -> None:
 
 def test_nothing_left_has_no_eta() -> None:
     """A book whose parts are all done or failed has no ETA before it is assembled."""
-    assert book_row(BOOK, PARTS[::2], now=1050.0).eta is None
+    assert book_row(BOOK, {0: PARTS[0], 2: PARTS[2]}, now=1050.0).eta is None
+
+
+def with_retakes(**parts: tuple[Retake, ...]) -> dict[int, PartRecord]:
+    """Return parts, named `part_2` and so on, of which sentences were not good at once."""
+    records = {int(name.removeprefix("part_")): retakes for name, retakes in parts.items()}
+    return {
+        index: PartRecord(chapter=index // 2, estimate=100.0, state="done", audio_seconds=100.0, retakes=retakes)
+        for index, retakes in records.items()
+    }
+
+
+def test_retakes_of_a_book() -> None:
+    """Retried and doubtful sentences are counted each for itself: an engine may have nothing else to try."""
+    row = book_row(BOOK, with_retakes(part_0=(AGAIN, DOUBTFUL), part_3=(ONLY,)), now=1050.0)
+    assert (row.retaken, row.doubtful) == (2, 2)
+    assert book_row(BOOK, PARTS, now=1050.0).retakes == ()
+
+
+def test_list_of_retakes() -> None:
+    """Retakes are listed with chapter, from 1, and part, the doubtful ones first, else in reading order."""
+    row = book_row(BOOK, with_retakes(part_2=(DOUBTFUL, AGAIN), part_0=(AGAIN, ONLY)), now=1050.0)
+    assert [(each.chapter, each.title, each.part, each.text) for each in row.retakes] == [
+        (1, "I", 0, "No."),
+        (2, "II", 2, "Here."),
+        (1, "I", 0, "Where am I?"),
+        (2, "II", 2, "Where am I?"),
+    ]
+    first = row.retakes[1]
+    assert (first.start, first.takes, first.flaws, first.doubtful) == (80.0, 4, ("loop",), ("cut",))
+
+
+def test_long_list_of_retakes() -> None:
+    """However many there are, all are counted, and what is kept of them is bounded and holds the doubtful ones."""
+    row = book_row(BOOK, with_retakes(part_0=(AGAIN,) * LISTED, part_1=(DOUBTFUL,) * 2), now=1050.0)
+    assert (row.retaken, row.doubtful) == (LISTED + 2, 2)
+    assert [each.text for each in row.retakes] == ["Here."] * 2 + ["Where am I?"] * (LISTED - 2)
 
 
 def test_worker_at_work() -> None:
@@ -94,6 +145,21 @@ def test_worker_at_work() -> None:
     assert (row.done, row.failed, row.partitions) == (7, 1, (0, 3))
     assert row.real_time_factor == pytest.approx(0.25)
     assert row.age == 10.0
+
+
+def test_engine_of_a_worker() -> None:
+    """A worker's row says what its engine runs, where, and how its takes are."""
+    update = {"model": "xtts_v2", "device": "cuda:0 NVIDIA H100", "memory": 5_300_000_000, "at_once": 16}
+    update |= {"last_take": 1004.0, "retaken": 5, "doubtful": 2}
+    row = worker_row(WORKER.model_copy(update=update), {}, now=1010.0)
+    assert (row.model, row.device, row.memory, row.at_once) == ("xtts_v2", "cuda:0 NVIDIA H100", 5_300_000_000, 16)
+    assert (row.last_take, row.retaken, row.doubtful) == (6.0, 5, 2)
+
+
+@pytest.mark.parametrize(("last_take", "age"), [(0.0, None), (1030.0, 0.0)], ids=["none", "skew"])
+def test_age_of_the_last_take(last_take: float, age: float | None) -> None:
+    """Before the first take there is no age, and when clocks disagree none is negative."""
+    assert worker_row(WORKER.model_copy(update={"last_take": last_take}), {}, now=1010.0).last_take == age
 
 
 @pytest.mark.parametrize(
@@ -155,6 +221,11 @@ def test_ago(seconds: float, text: str) -> None:
 def test_percent(fraction: float, text: str) -> None:
     """Percent are rounded down, so 100 % is said of a finished book only."""
     assert percent(fraction) == text
+
+
+def test_gigabytes() -> None:
+    """Memory is given in gigabytes; none is a dash."""
+    assert (gigabytes(5_349_000_000), gigabytes(0)) == ("5.3 GB", "-")
 
 
 def test_chapters_and_times() -> None:

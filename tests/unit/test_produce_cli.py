@@ -11,8 +11,8 @@ import structlog
 from e2a import service
 from e2a.checkpoint import BookRecord
 from e2a.errors import ExitCode
-from e2a.messages import BookDone, encode
 from e2a.plan import Plan
+from e2a.report import Report, ReportedRetake
 from e2a.settings import SynthSettings
 from e2a.storage import DirectoryStore, keys
 from e2a.testing import Clock, MemoryCheckpoint
@@ -213,6 +213,8 @@ def test_help(produce: Produce, capsys: pytest.CaptureFixture[str], option: str)
         "voice",
         "language",
         "engine",
+        "model",
+        "accept-cpml",
         "speed",
         "chapters",
         "matter",
@@ -222,6 +224,7 @@ def test_help(produce: Produce, capsys: pytest.CaptureFixture[str], option: str)
         "output-dir",
         "output-format",
         "list-chapters",
+        "list-voices",
         "dry-run",
         "detach",
         "sequential",
@@ -282,6 +285,57 @@ def test_version(produce: Produce, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("e2a-produce 0.")
 
 
+def test_list_of_voices(produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The engines are listed without a book, whatever else is missing, with what the licence of XTTSv2 forbids."""
+    assert produce("--list-voices", ENGINE="parrot") == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert all(f"  {engine}  " in shown for engine in engines.names())
+    assert "non-commercial use only (CPML)" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize("mode", [[], ["--list-chapters"], ["--dry-run"]])
+def test_language_that_the_engine_does_not_speak(
+    produce: Produce, book: Path, tmp_path: Path, complaint: Callable[[], str], mode: list[str]
+) -> None:
+    """A language that the engine surely does not speak is told before anything is shown, made or stored."""
+    assert produce(book, "--engine", "xtts", "--language", "nb", *mode) == ExitCode.USAGE
+    assert complaint().startswith("engine xtts does not speak 'nb', only ar, cs, de, ")
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--engine", "xtts"], ["--engine", "coqui", "--model", "tts_models/multilingual/multi-dataset/xtts_v2"]],
+)
+def test_licence_that_is_not_accepted(
+    produce: Produce, book: Path, tmp_path: Path, complaint: Callable[[], str], arguments: list[str]
+) -> None:
+    """XTTSv2 does not speak before its licence is accepted; nothing is stored, but looking is free."""
+    assert produce(book, "--sequential", *arguments) == ExitCode.CONFIG
+    assert complaint().startswith("XTTSv2 is under the Coqui Public Model License (CPML): ")
+    assert produce(book, "--dry-run", *arguments) == ExitCode.OK
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--model", "x"], ExitCode.USAGE, "--model x: engine simulated has no models to choose from"),
+        (["--engine", "coqui"], ExitCode.CONFIG, "engine coqui has many models: set E2A_MODEL or --model to a name"),
+        (["--voice", "x.wav"], ExitCode.USAGE, "--voice x.wav: engine simulated takes no recording"),
+        (["--voice", "no/x", "--engine", "xtts"], ExitCode.NO_INPUT, "no/x: No such file or directory; --voice takes"),
+    ],
+)
+def test_wrong_speech(
+    produce: Produce, book: Path, complaint: Callable[[], str], arguments: list[str], code: ExitCode, said: str
+) -> None:
+    """A model or a recording that the engine does not take, or lacks, is told with what to do."""
+    assert produce(book, *arguments) == code
+    assert complaint().startswith(said)
+
+
 def test_interrupt(produce: Produce, book: Path, monkeypatch: pytest.MonkeyPatch, complaint: Callable[[], str]) -> None:
     """Ctrl-C ends the command without a traceback, and says that nothing is lost."""
 
@@ -293,13 +347,14 @@ def test_interrupt(produce: Produce, book: Path, monkeypatch: pytest.MonkeyPatch
     assert complaint() == "stopped; the same command again goes on"
 
 
-def finish(book: Path, storage: Path) -> None:
+def finish(book: Path, storage: Path, retakes: tuple[ReportedRetake, ...] = ()) -> None:
     """Put a book into storage as the merger does when it is finished."""
     store = DirectoryStore(storage, patience=0.01)
     book_id = ingest.store_book(ingest.prepare(book, ingest.Options(engine="simulated")), store).book_id
-    done = BookDone(book_id=book_id, output=keys.output(book_id, "m4b"), audio_seconds=3661.2, audio_bytes=4)
-    store.put(done.output, b"book")
-    store.put(keys.report(book_id), encode(done))
+    output = keys.output(book_id, "m4b")
+    report = Report(book_id=book_id, output=output, audio_seconds=3661.2, audio_bytes=4, retakes=retakes)
+    store.put(output, b"book")
+    store.put(keys.report(book_id), report.model_dump_json().encode())
 
 
 def test_finished_book_is_fetched(
@@ -314,6 +369,21 @@ def test_finished_book_is_fetched(
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"{tmp_path / 'book.m4b'}  1:01:01  0.0 MB"
     assert second.startswith(f"{tmp_path / 'out/put/book.m4b'}  ")
+
+
+def test_sentences_that_were_said_again_are_told(
+    produce: Produce, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report lies beside the audiobook, and it is named when a take in the book was bad."""
+    good = ReportedRetake(
+        chapter=1, title="One", part=0, start=2.5, text="Yes.", takes=2, flaws=("too-long",), doubtful=()
+    )
+    finish(book, tmp_path / "storage", (good, good.model_copy(update={"doubtful": ("no-stop",)})))
+    assert produce(book) == ExitCode.OK
+    report = tmp_path / "book.json"
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == [f"2 sentences had a bad take, 1 are kept doubtful: see {report}"]
+    assert Report.model_validate_json(report.read_bytes()).retakes[0] == good
 
 
 def test_path_with_brackets(produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -353,17 +423,52 @@ def test_book_that_is_not_whole(
     assert complaint() == "'Emma' is not whole: 1 parts missing, in chapters 2: no such voice"
 
 
-def test_engine_that_is_asked_for(
-    produce: Produce, book: Path, complaint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The engine of the command line counts more than that of the settings, for the plan and for who speaks it."""
-    asked = []
+Asked = list[tuple[Plan, SynthSettings]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Return what sequential mode is asked for, in place of making it."""
+    received: Asked = []
 
     def run(plan: Plan, _store: object, settings: SynthSettings, _show: object) -> BookRecord:
-        asked.append((plan.speech.engine, settings.engine))
+        received.append((plan, settings))
         return a_book_record(stage="failed", reason="not made")
 
     monkeypatch.setattr(sequential, "run", run)
-    assert produce(book, "--sequential", "--engine", "espeak") == ExitCode.BOOK_FAILED
-    assert asked == [("espeak", "espeak")]
-    assert complaint()
+    return received
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments"),
+    [
+        ({"ENGINE": "simulated", "MODEL": "other"}, ["--engine", "coqui", "--model", "/m/xtts", "--accept-cpml"]),
+        ({"ENGINE": "coqui", "MODEL": "/m/xtts", "ACCEPT_CPML": "1"}, []),
+    ],
+)
+def test_speech_that_is_asked_for(
+    produce: Produce, book: Path, asked: Asked, settings: dict[str, str], arguments: list[str]
+) -> None:
+    """Options count more than settings; the plan has the name of the model, who speaks it where it lies."""
+    assert produce(book, "--sequential", *arguments, **settings) == ExitCode.BOOK_FAILED
+    ((plan, speaker),) = asked
+    assert (plan.speech.engine, plan.speech.model) == ("coqui", "xtts")
+    assert (speaker.engine, speaker.model, speaker.accept_cpml) == ("coqui", "/m/xtts", True)
+
+
+def test_model_of_another_engine(produce: Produce, book: Path, asked: Asked) -> None:
+    """A model that is set for other books does not change one whose engine has no models."""
+    for settings in ({"MODEL": "/m/xtts"}, {}):
+        assert produce(book, "--sequential", "--engine", "espeak", **settings) == ExitCode.BOOK_FAILED
+    first, second = (plan for plan, _ in asked)
+    assert first == second
+
+
+def test_recording_is_stored_with_the_book(produce: Produce, book: Path, tmp_path: Path, asked: Asked) -> None:
+    """The recording that is the voice lies in storage when the book is made."""
+    (tmp_path / "anna.wav").write_bytes(b"speech")
+    arguments = ("--engine", "xtts", "--accept-cpml", "--voice", tmp_path / "anna.wav")
+    assert produce(book, "--sequential", *arguments) == ExitCode.BOOK_FAILED
+    ((plan, _),) = asked
+    store = DirectoryStore(tmp_path / "storage", patience=0.01)
+    assert store.get(keys.clip(plan.speech.voice)) == b"speech"

@@ -4,6 +4,7 @@ import pytest
 
 from e2a.checkpoint import BookRecord, Progress
 from e2a.plan import Plan
+from e2a.report import Report
 from e2a.settings import SynthSettings
 from e2a.storage import ObjectStore, keys
 from e2a.testing import MemoryStore
@@ -26,10 +27,10 @@ def run(store: ObjectStore, plan: Plan = PLAN, show: Show = ignore) -> BookRecor
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
-    def assemble(plan: Plan, target: ObjectStore) -> tuple[str, float, int]:
+    def assemble(plan: Plan, target: ObjectStore) -> Report:
         key = keys.output(plan.book_id, plan.output_format)
         target.put(key, b"book")
-        return key, 12.0, 4
+        return Report(book_id=plan.book_id, output=key, audio_seconds=12.0, audio_bytes=4)
 
     monkeypatch.setattr(merge, "assemble", assemble)
     monkeypatch.setattr(sequential, "check_programs", lambda: None)

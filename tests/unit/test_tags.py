@@ -37,7 +37,7 @@ def test_tags() -> None:
         "album": "Emma",
         "artist": "Jane Austen, A. Editor",
         "album_artist": "Jane Austen, A. Editor",
-        "composer": "espeak en+f3",
+        "composer": "espeak: en+f3",
         "genre": "Audiobook",
         "media_type": "2",
         "gapless_playback": "1",
@@ -94,10 +94,27 @@ def test_default_voice() -> None:
     assert tags(a_plan(speech=a_speech(voice="")))["composer"] == "espeak"
 
 
+@pytest.mark.parametrize(
+    ("speech", "narrator"),
+    [
+        ({"engine": "xtts", "voice": "Claribel Dervla"}, "xtts: Claribel Dervla"),
+        ({"engine": "xtts", "voice": f"clip:{'0f' * 32}"}, "xtts: a recorded voice"),
+        ({"engine": "xtts", "model": "my-voice"}, "xtts my-voice"),
+        (
+            {"engine": "coqui", "model": "tts_models/en/vctk/vits", "voice": "p225"},
+            "coqui tts_models/en/vctk/vits: p225",
+        ),
+    ],
+)
+def test_narrator(speech: dict[str, str], narrator: str) -> None:
+    """The narrator is the engine, its model and its voice by name; a recording has no name."""
+    assert tags(a_plan(speech=a_speech(**speech)))["composer"] == narrator
+
+
 def test_simulated_engine_is_labelled() -> None:
     """A book without speech says so."""
     plan = a_plan(speech=a_speech(engine="simulated", voice="tone"))
-    assert tags(plan)["composer"] == "simulated tone (simulated: no speech)"
+    assert tags(plan)["composer"] == "simulated: tone (simulated: no speech)"
 
 
 def test_empty_values_are_left_out() -> None:

@@ -1,11 +1,17 @@
 """What is known of engines: agrees with the engines themselves, and answers for any name."""
 
+import ast
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from e2a import traits
-from synth_consumer.engines import names, simulated
+from synth_consumer.engines import Engine, names, simulated
+from synth_consumer.engines.espeak import EspeakEngine
 
 
 def test_the_simulated_rate_is_the_engines_own() -> None:
@@ -22,8 +28,52 @@ def test_traits_are_sensible(engine: str) -> None:
 
 
 def test_an_unknown_engine_gets_everything_spelled() -> None:
-    """Of an engine that nobody knows, nothing is expected."""
-    assert traits.of("coqui") == traits.Traits(250, 20, traits.KINDS)
+    """Of an engine that nobody knows, nothing is expected and nothing excluded."""
+    known = traits.of("parrot", "xx")
+    assert (known.sentence_limit, known.shortest, known.spells) == (250, 20, traits.KINDS)
+    assert (known.languages, known.clones, known.models, known.cpml) == (None, None, True, False)
+
+
+@pytest.mark.parametrize("engine", [EspeakEngine, simulated.SimulatedEngine])
+def test_licence_is_the_engines_own(engine: type[Engine]) -> None:
+    """Users are told the licence that the engine states."""
+    assert traits.of(engine.name).licence == engine.licence
+
+
+@pytest.mark.parametrize(
+    ("language", "limit"), [("en", 200), ("en-GB", 200), ("FR_ca", 218), ("ja", 56), ("zh-Hant", 65), ("nb", 200)]
+)
+def test_limit_of_xtts_belongs_to_the_language(language: str, limit: int) -> None:
+    """A sentence for XTTS is as long as its language allows, whatever the script and region; other engines have one."""
+    assert traits.of("xtts", language).sentence_limit == limit
+    assert traits.of("coqui", language).sentence_limit == 250
+
+
+def test_limits_of_xtts_keep_below_those_of_coqui() -> None:
+    """Sentences use at most four fifths of what the installed coqui-tts takes, in exactly its languages."""
+    package = find_spec("TTS")
+    if package is None or package.origin is None:
+        pytest.skip("coqui-tts is not installed")
+    source = (Path(package.origin).parent / "tts/layers/xtts/tokenizer.py").read_text(encoding="utf-8")
+    match = re.search(r"self\.char_limits = (\{.*?\})", source, re.DOTALL)
+    assert match
+    limits = ast.literal_eval(match[1])
+    assert traits.of("xtts").languages == set(limits)
+    for language, limit in limits.items():
+        assert 0.78 * limit < traits.of("xtts", language).sentence_limit <= 0.8 * limit
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "under"),
+    [
+        *[("xtts", "", True), ("xtts", "my-voice", True), ("espeak", "xtts", False), ("parrot", "xtts", False)],
+        *[("coqui", "", False), ("coqui", "tts_models/en/vctk/vits", False), ("coqui", "my-XTTS", True)],
+        ("coqui", "tts_models/multilingual/multi-dataset/xtts_v2", True),
+    ],
+)
+def test_licence_that_has_to_be_accepted(engine: str, model: str, under: bool) -> None:
+    """XTTSv2 is under its licence whichever engine loads it; other models and engines are not."""
+    assert traits.under_cpml(engine, model) is under
 
 
 def test_espeak_keeps_its_figures() -> None:

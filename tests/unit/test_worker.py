@@ -1,54 +1,23 @@
 """The handler on the in-memory kernel, with an engine that does as it is told."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from e2a.checkpoint import LeaseKeeper
 from e2a.errors import Poison, Retryable
 from e2a.messages import PartDone
-from e2a.plan import Part, Sentence, Speech, part_digest
+from e2a.plan import Part, Sentence, part_digest, speech_digest
 from e2a.storage import keys, read_sidecar
 from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
-from synth_consumer.engines import Pcm
+from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
 from tests.unit.builders import a_job, a_part, a_speech, put_part
+from tests.unit.puppet import Puppet, a_pace, cut
 
 SENTENCES = tuple(Sentence(text=text, pause_ms=100) for text in ("One.", "Two.", "Three."))
-
-
-class Puppet:
-    """`Engine` whose every sentence calls back, and that counts how many speak at once."""
-
-    name = "espeak"
-    sample_rate = 24000
-    licence = "none"
-
-    def __init__(self) -> None:
-        self.spoken: list[str] = []
-        self.before: Callable[[str], object] = lambda _sentence: None
-        self.at_once = 0
-        self.most_at_once = 0
-
-    def load(self) -> None:
-        return
-
-    def voices(self, language: str) -> tuple[str, ...]:
-        return ()
-
-    def speak(self, sentences: Sequence[str], speech: Speech, seed: int) -> Iterator[Pcm]:
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            for sentence in sentences:
-                self.before(sentence)
-                self.spoken.append(sentence)
-                yield np.full(1000, 0.1, np.float32)
-        finally:
-            self.at_once -= 1
 
 
 class OrderedStore(MemoryStore):
@@ -66,16 +35,18 @@ class OrderedStore(MemoryStore):
 class Bench:
     """A worker and all it stands on."""
 
-    def __init__(self) -> None:
-        self.engine = Puppet()
+    def __init__(self, at_once: int = 1) -> None:
+        self.engine = Puppet(at_once)
         self.store = OrderedStore()
+        self.store.objects[keys.pace(speech_digest(a_speech()))] = a_pace().model_dump_json().encode()
         self.clock = Clock()
         self.checkpoint = MemoryCheckpoint(self.clock)
         self.leases = LeaseKeeper(self.checkpoint, "w0")
-        self.status = Status("w0", "espeak")
+        self.status = Status("w0", self.engine)
         self.worker = Worker(
             name="w0",
             engine=self.engine,
+            speaker=Speaker(self.engine, took=self.status.took),
             store=self.store,
             leases=self.leases,
             status=self.status,
@@ -153,7 +124,7 @@ def test_gives_a_part_back_between_sentences(bench: Bench, part: Part) -> None:
     bench.engine.before = lambda _sentence: abandoned.set()
     assert bench.worker.handle(a_job(part), abandoned) is None
     assert bench.engine.spoken == ["One."]
-    assert bench.store.objects == {}
+    assert read_sidecar(bench.store, part.digest) is None
     assert bench.free(part)
     assert bench.status.snapshot(()).book_id == ""
 
@@ -287,64 +258,121 @@ def test_what_is_waited_for_does_not_hold_the_engine(bench: Bench, part: Part) -
     assert read_sidecar(bench.store, other.digest) is not None
 
 
-class WatchedLock:
-    """A lock that says when a second thread waits for it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.contended = threading.Event()
-
-    def acquire(self, timeout: float) -> bool:
-        if self._lock.acquire(blocking=False):
-            return True
-        self.contended.set()
-        return self._lock.acquire(timeout=timeout)
-
-    def release(self) -> None:
-        self._lock.release()
-
-
-def test_one_part_is_spoken_at_a_time(bench: Bench) -> None:
-    """While one job is spoken the other waits for its turn; both are made."""
-    lock = WatchedLock()
-    bench.worker._mouth = lock  # type: ignore[assignment]
-    bench.engine.before = lambda _sentence: lock.contended.wait(30) or pytest.fail("nobody waits")
+def test_one_sentence_is_spoken_at_a_time(bench: Bench) -> None:
+    """Two jobs that are handled at once do not disturb an engine that says one sentence at a time; both are made."""
     events: list[object] = []
 
     def handle(index: int) -> None:
         events.append(bench.worker.handle(a_job(a_part(index)), threading.Event()))
 
-    threads = [threading.Thread(target=handle, args=(index,)) for index in range(2)]
+    threads = [threading.Thread(target=handle, args=(index,), daemon=True) for index in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert [type(event) for event in events] == [PartDone, PartDone]
-    assert bench.engine.most_at_once == 1
+    assert bench.engine.most_inside == 1
+
+
+def test_sentences_of_two_parts_are_spoken_together() -> None:
+    """An engine that says several at once gets the next part's sentences while it still speaks the one before."""
+    bench, company = Bench(at_once=2), threading.Barrier(2)
+    bench.engine.before = lambda _text: company.wait(30)
+    threads = [
+        threading.Thread(target=bench.worker.handle, args=(a_job(a_part(index)), threading.Event()), daemon=True)
+        for index in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(bench.engine.spoken) == ["This is part 0.", "This is part 1."]
+    assert bench.status.snapshot(()).done == 2
 
 
 def test_a_job_that_waits_for_the_engine_can_be_abandoned(bench: Bench, part: Part) -> None:
     """A job whose partition moves away while the other is spoken frees its lease at once, not after the other."""
-    abandoned, lock = threading.Event(), WatchedLock()
-    bench.worker._mouth = lock  # type: ignore[assignment]
-    lock.acquire(timeout=0)
-    thread = threading.Thread(target=bench.worker.handle, args=(a_job(part), abandoned))
-    thread.start()
-    assert lock.contended.wait(30)
-    assert not bench.free(part)
+    abandoned, speaking, enough = threading.Event(), threading.Event(), threading.Event()
+    bench.engine.before = lambda _text: (speaking.set(), enough.wait(30))
+    other = threading.Thread(target=bench.worker.handle, args=(a_job(a_part(7)), threading.Event()), daemon=True)
+    other.start()
+    assert speaking.wait(30)
     abandoned.set()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert bench.engine.spoken == []
+    waits = Later(abandoned, looks=3)
+    assert bench.worker.handle(a_job(part), waits) is None
     assert bench.free(part)
+    enough.set()
+    other.join()
+    assert bench.engine.spoken == ["This is part 7."]
 
 
-def test_an_engine_that_skips_a_sentence_is_a_bug(bench: Bench, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sound too few is not a job given back: nothing is stored, and the fault is told."""
-    monkeypatch.setattr(bench.engine, "speak", lambda *_arguments: iter([np.zeros(10, np.float32)]))
-    with pytest.raises(RuntimeError, match="engine espeak spoke 1 of 3 sentences"):
-        bench.worker.handle(a_job(part), threading.Event())
-    assert bench.store.objects == {}
+class Later(threading.Event):
+    """An event that is set after so many looks at it."""
+
+    def __init__(self, event: threading.Event, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_a_suspect_is_made_alone(bench: Bench, part: Part) -> None:
+    """A part whose holder died waits until no other is in hand, and no other is claimed meanwhile: if it kills again,
+    only it is blamed."""
+    before, after = a_part(8), a_part(7)
+    assert bench.checkpoint.claim(f"part/{part.digest}", "dead", 6)
+    bench.clock.now += 7
+    speaking, enough, claimed = threading.Event(), threading.Event(), []
+
+    def hold(text: str) -> None:
+        if text == "This is part 8.":
+            speaking.set()
+            assert enough.wait(30)
+        elif text == "One.":
+            claimed.extend(bench.checkpoint.renew(f"part/{each.digest}", "w0", 6) for each in (before, part, after))
+
+    def start(each: Part) -> threading.Thread:
+        thread = threading.Thread(target=bench.worker.handle, args=(a_job(each), threading.Event()), daemon=True)
+        thread.start()
+        return thread
+
+    bench.engine.before = hold
+    threads = [start(before)]
+    assert speaking.wait(30)
+    threads.append(start(part))
+    with bench.worker._gate._changed:
+        assert bench.worker._gate._changed.wait_for(lambda: bench.worker._gate._closed, 30)
+    threads.append(start(after))
+    enough.set()
+    for thread in threads:
+        thread.join(30)
+    assert bench.engine.spoken == ["This is part 8.", "One.", "Two.", "Three.", "This is part 7."]
+    assert claimed == [False, True, False]
+
+
+def test_what_was_said_again_is_told(bench: Bench, part: Part) -> None:
+    """The sidecar and the event name each sentence that needed another take, and the worker counts them."""
+    bench.engine.change = lambda take, utterance: (
+        cut(take) if utterance.text == "Two." and len(bench.engine.spoken) == 2 else take
+    )
+    event = bench.worker.handle(a_job(part), threading.Event())
+    sidecar = read_sidecar(bench.store, part.digest)
+    assert sidecar is not None
+    assert isinstance(event, PartDone)
+    (retake,) = event.retakes
+    assert (retake.sentence, retake.text, retake.takes, retake.flaws) == (1, "Two.", 2, ("no-stop",))
+    assert retake.start == pytest.approx(sidecar.sentences[1][0] / sidecar.sample_rate, abs=1e-3)
+    assert sidecar.retakes == event.retakes
+    record = bench.status.snapshot(())
+    assert (record.retaken, record.doubtful) == (1, 0)
+
+
+def test_refuses_a_job_for_another_model(bench: Bench, part: Part) -> None:
+    """A job for a model that this worker has not is poison, and the reason says what to do."""
+    with pytest.raises(Poison, match="wants model 'alto' of engine 'espeak', this worker has ''.*E2A_MODEL"):
+        bench.worker.handle(a_job(part, speech=a_speech(model="alto")), threading.Event())
 
 
 def test_the_next_part_is_spoken_while_one_is_stored(bench: Bench) -> None:

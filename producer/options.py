@@ -1,0 +1,102 @@
+"""The options of e2a-produce, as Typer shows and reads them; what they do is in `__main__`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+_SPEECH = "Speech"
+_READING = "What is read"
+LOOKING = "Do nothing else"
+
+Book = Annotated[Path, Argument(help="The EPUB to turn into an audiobook.", show_default=False)]
+
+Engine = Annotated[
+    str, Option(metavar="NAME", help="Speech engine; by default E2A_ENGINE, else espeak.", rich_help_panel=_SPEECH)
+]
+Model = Annotated[
+    str,
+    Option(
+        metavar="NAME|FOLDER",
+        help="Model of an engine that has several; by default E2A_MODEL, else the engine's own choice.",
+        rich_help_panel=_SPEECH,
+    ),
+]
+Voice = Annotated[
+    str,
+    Option(
+        metavar="NAME|FILE",
+        help="Voice of the engine, or a recording of the voice to speak with; by default the one that suits the"
+        " language.",
+        rich_help_panel=_SPEECH,
+    ),
+]
+Language = Annotated[
+    str,
+    Option(metavar="TAG", help="Language tag such as en or fr; by default the book's own.", rich_help_panel=_SPEECH),
+]
+Speed = Annotated[
+    float,
+    Option(
+        min=0.5,
+        max=2.0,
+        metavar="FACTOR",
+        help="Speaking rate; 1.5 is half as fast again.",
+        rich_help_panel=_SPEECH,
+    ),
+]
+AcceptCpml = Annotated[
+    bool,
+    Option(
+        "--accept-cpml",
+        metavar=" ",
+        help="Accept the licence of XTTSv2, the Coqui Public Model License: non-commercial use only.",
+        rich_help_panel=_SPEECH,
+    ),
+]
+
+Chapters = Annotated[
+    str,
+    Option(
+        metavar="NUMBERS",
+        help="What to read, such as 3-7,9; the numbers of --list-chapters.",
+        rich_help_panel=_READING,
+    ),
+]
+Matter = Annotated[
+    Literal["skip", "keep"],
+    Option(help="Whether to read title pages, licences, indexes and the like.", rich_help_panel=_READING),
+]
+Footnotes = Annotated[
+    Literal["skip", "inline", "end"],
+    Option(
+        help="Leave footnotes out, read them where they are referred to, or at the end of the chapter.",
+        rich_help_panel=_READING,
+    ),
+]
+AltText = Annotated[
+    bool, Option("--alt-text", metavar=" ", help="Read the descriptions of images.", rich_help_panel=_READING)
+]
+Lexicon = Annotated[
+    Path | None,
+    Option(metavar="FILE", help="Pronunciations: lines of *word = spoken form*.", rich_help_panel=_READING),
+]
+
+OutputDir = Annotated[
+    Path | None, Option(metavar="FOLDER", help="Where the audiobook goes; by default beside the book.")
+]
+OutputFormat = Annotated[Literal["m4b"], Option(help="Format of the audiobook.")]
+Detach = Annotated[bool, Option("--detach", metavar=" ", help="Return as soon as the book is submitted.")]
+Sequential = Annotated[
+    bool, Option("--sequential", metavar=" ", help="Make the book in this process, without any server.")
+]
+
+ListChapters = Annotated[
+    bool, Option("--list-chapters", metavar=" ", help="Show what would be read and why.", rich_help_panel=LOOKING)
+]
+DryRun = Annotated[
+    bool, Option("--dry-run", metavar=" ", help="Show where every character would go.", rich_help_panel=LOOKING)
+]
+Status = Annotated[
+    bool, Option("--status", metavar=" ", help="Print how far the book has got, as JSON.", rich_help_panel=LOOKING)
+]

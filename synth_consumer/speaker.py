@@ -1,0 +1,215 @@
+"""Sentences to takes that are good, or to the best there is. Sentences of several parts may be said at once."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+import numpy as np
+
+from e2a import metrics
+from e2a.plan import Speech, take_seed
+from synth_consumer.engines import Engine, Pcm, Take, TooLong, Utterance
+from synth_consumer.pace import Pace
+from synth_consumer.quality import EDGE_SILENCE, MISHEARD, badness, flaws, trim
+from synth_consumer.recognition import Recogniser, misheard
+
+VARIETIES = (1.0, 1.0, 0.8)
+"""What each take of a sentence does to the engine's sampling temperature; the last resort is to say it in two."""
+SHORTEST = 20
+"""A sentence with fewer characters is not cut in two: short pieces are what models say worst."""
+POLL = 0.25
+"""Seconds between looks whether the part is still wanted."""
+
+_CUTS = (r"[.!?;:…。！？；：]\s*", r"[,،、，—–]\s*", r"\s+")  # noqa: RUF001
+"""Where a sentence may be cut, the best places first."""
+
+
+class Voice(NamedTuple):
+    """Everything beside the text that decides how it is said."""
+
+    speech: Speech
+    pace: Pace
+    clip: bytes = b""
+
+
+class Spoken(NamedTuple):
+    """A sentence as it will be heard."""
+
+    pcm: Pcm
+    takes: int = 1
+    flaws: tuple[str, ...] = ()
+    """What the first take had."""
+    doubtful: tuple[str, ...] = ()
+    """What this one still has."""
+
+
+class Speaker:
+    """Says sentences with an engine, and again when a take is bad. Thread-safe.
+
+    Args:
+        engine: loaded.
+        recogniser: listens to every take that looks good; None for no such check.
+        took: called after every take.
+    """
+
+    def __init__(
+        self, engine: Engine, recogniser: Recogniser | None = None, took: Callable[[], object] = lambda: None
+    ) -> None:
+        self._engine = engine
+        self._recogniser = recogniser
+        self._took = took
+        self._threads = ThreadPoolExecutor(max_workers=engine.at_once, thread_name_prefix="say")
+        self._hearing = threading.Lock()
+        self._busy = _Busy()
+
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds in which the engine was saying something."""
+        return self._busy.seconds
+
+    def say(self, utterance: Utterance) -> Take:
+        """Return one take, as it is; raises what the engine raises."""
+        return self._threads.submit(self._take, utterance).result()
+
+    def speak(
+        self, texts: Sequence[str], voice: Voice, abandoned: threading.Event, spoke: Callable[[], object]
+    ) -> list[Spoken] | None:
+        """Say sentences, in any order; None when `abandoned` was set before the last was begun.
+
+        Args:
+            texts: what to say, one sentence each.
+            voice: how.
+            abandoned: set when nobody wants them any more.
+            spoke: called after each sentence.
+
+        Raises:
+            Poison: one of them can never be said.
+            Retryable: the engine failed for now.
+        """
+
+        def sentence(text: str) -> Spoken | None:
+            spoken = self._best(text, voice, abandoned)
+            spoke()
+            return spoken
+
+        futures = [self._threads.submit(sentence, text) for text in texts]
+        pending: set[Future[Spoken | None]] = set(futures)
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=POLL, return_when=FIRST_COMPLETED)
+                if abandoned.is_set() and _cancelled(pending):
+                    return None
+                if any(future.result() is None for future in done):
+                    return None
+        finally:
+            for future in pending:
+                future.cancel()
+        return [spoken for spoken in (future.result() for future in futures) if spoken]
+
+    def _best(self, text: str, voice: Voice, abandoned: threading.Event) -> Spoken | None:
+        """Return the first good take of a sentence, or the best of all; None when it is abandoned before."""
+        tried: list[Spoken] = []
+        for attempt, variety in enumerate(VARIETIES if self._engine.varies else VARIETIES[:1]):
+            if abandoned.is_set():
+                return None
+            try:
+                tried.append(self._try(text, voice, attempt, variety))
+            except TooLong:
+                if len(text) < 2:
+                    raise
+                return self._in_two(text, voice, abandoned, self._best)
+            if not tried[-1].doubtful:
+                break
+        if tried[-1].doubtful and len(text) >= SHORTEST:
+            halves = self._in_two(text, voice, abandoned, self._once)
+            if halves is None:
+                return None
+            tried.append(halves)
+        best = min(tried, key=lambda each: badness(each.doubtful))
+        return best._replace(takes=sum(each.takes for each in tried), flaws=tried[0].doubtful)
+
+    def _once(self, text: str, voice: Voice, abandoned: threading.Event) -> Spoken | None:
+        """Return one take of a piece of a sentence, the last resort."""
+        if abandoned.is_set():
+            return None
+        return self._try(text, voice, len(VARIETIES), VARIETIES[-1])
+
+    def _in_two(
+        self,
+        text: str,
+        voice: Voice,
+        abandoned: threading.Event,
+        say: Callable[[str, Voice, threading.Event], Spoken | None],
+    ) -> Spoken | None:
+        said = [say(piece, voice, abandoned) for piece in in_two(text)]
+        pieces = [piece for piece in said if piece]
+        if len(pieces) < len(said):
+            return None
+        return Spoken(
+            np.concatenate([piece.pcm for piece in pieces]),
+            sum(piece.takes for piece in pieces),
+            tuple(dict.fromkeys(flaw for piece in pieces for flaw in piece.flaws)),
+            tuple(dict.fromkeys(flaw for piece in pieces for flaw in piece.doubtful)),
+        )
+
+    def _try(self, text: str, voice: Voice, attempt: int, variety: float) -> Spoken:
+        take = self._take(Utterance(text, voice.speech, take_seed(text, attempt), variety, voice.clip))
+        rate = self._engine.sample_rate
+        found = tuple(flaw for flaw in flaws(take, text, rate, voice.pace) if flaw != EDGE_SILENCE)  # it is cut off
+        pcm = trim(np.clip(np.nan_to_num(take.pcm), -1, 1), rate)
+        if not found and self._recogniser is not None:
+            with self._hearing:
+                heard = self._recogniser.hear(pcm, rate, voice.speech.language)
+            found = (MISHEARD,) if misheard(text, heard, voice.speech.language) else ()
+        return Spoken(pcm, doubtful=found)
+
+    def _take(self, utterance: Utterance) -> Take:
+        with self._busy:
+            take = self._engine.say(utterance)
+        self._took()
+        return take
+
+
+def _cancelled(futures: Iterable[Future[Spoken | None]]) -> int:
+    """Cancel what is not begun and return how many that were."""
+    return sum(future.cancel() for future in futures)
+
+
+def in_two(text: str) -> tuple[str, str]:
+    """Cut a text of two or more characters in two: at the end of a clause near its middle, else between words."""
+    for cut in _CUTS:
+        ends = [match.end() for match in re.finditer(cut, text)]
+        inner = [end for end in ends if len(text) / 4 <= end <= len(text) * 3 / 4]
+        if inner:
+            middle = min(inner, key=lambda end: abs(end - len(text) / 2))
+            return text[:middle].rstrip(), text[middle:]
+    middle = len(text) // 2
+    return text[:middle], text[middle:]
+
+
+class _Busy:
+    """Counts the seconds in which at least one thread is inside. Thread-safe, a context manager."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._counted = 0.0
+
+    def __enter__(self) -> None:
+        self._count(1)
+
+    def __exit__(self, *_error: object) -> None:
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if self._inside:
+                self.seconds += now - self._counted
+                metrics.BUSY_SECONDS.observe(now - self._counted)
+            self._counted = now
+            self._inside += change

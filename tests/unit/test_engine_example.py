@@ -1,0 +1,43 @@
+"""The engine that docs/engines.md gives as an example makes a book."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from e2a.settings import SynthSettings
+from synth_consumer import engines
+from tests.unit.builders import a_speech
+
+PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
+
+
+def block(language: str) -> str:
+    """Return the only block of code in a language."""
+    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return code
+
+
+@pytest.fixture
+def morse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engines.Engine:
+    """Install the example as pip would: a module, and the entry point that its pyproject names."""
+    (tmp_path / "morse.py").write_text(block("python"))
+    info = tmp_path / "morse-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: morse\nVersion: 1.0\n")
+    group, entry = re.findall(r'\[project\.entry-points\."(.*)"\]\n(.*)', block("toml"))[0]
+    (info / "entry_points.txt").write_text(f"[{group}]\n{entry.replace(chr(34), '')}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return engines.create(SynthSettings(engine="morse"))
+
+
+def test_the_example_speaks(morse: engines.Engine) -> None:
+    """An e is one dot and a t one dash, three times as long."""
+    morse.load()
+    dot, dash = (morse.say(engines.Utterance(text, a_speech(engine="morse"), 1)).pcm for text in "et")
+    assert (len(dot), len(dash)) == (1600, 3200)
+
+
+def test_the_example_is_short() -> None:
+    """An engine is written in forty lines or so."""
+    assert len(block("python").splitlines()) <= 45

@@ -1,0 +1,97 @@
+"""Many together or one alone, and nobody waits for what is no longer wanted."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from synth_consumer.gate import Gate
+
+NEVER = threading.Event()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate(poll=0.01)
+
+
+class Inside:
+    """Threads that go in, say so, and stay until they are told to leave."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._threads = ThreadPoolExecutor(8)
+        self.leave = threading.Event()
+
+    def go(self, *, alone: bool, abandoned: threading.Event = NEVER) -> tuple[threading.Event, "object"]:
+        arrived = threading.Event()
+
+        def run() -> bool:
+            with self._gate.entered(alone=alone, abandoned=abandoned) as entered:
+                if entered:
+                    arrived.set()
+                    assert self.leave.wait(30)
+                return entered
+
+        return arrived, self._threads.submit(run)
+
+
+def test_many_are_in_together(gate: Gate) -> None:
+    """Two that mind no company are in at the same time."""
+    inside = Inside(gate)
+    arrivals = [inside.go(alone=False)[0] for _ in range(2)]
+    assert all(arrived.wait(30) for arrived in arrivals)
+    inside.leave.set()
+
+
+def test_one_that_wants_to_be_alone_waits_for_the_others(gate: Gate) -> None:
+    """It goes in when the last has left, and before one that comes later."""
+    first, second = Inside(gate), Inside(gate)
+    assert first.go(alone=False)[0].wait(30)
+    alone, _ = second.go(alone=True)
+    wait_until_closed(gate)
+    newcomer, _ = second.go(alone=False)
+    assert not alone.is_set()
+    first.leave.set()
+    assert alone.wait(30)
+    assert not newcomer.is_set()
+    second.leave.set()
+    assert newcomer.wait(30)
+
+
+def test_one_that_gives_up_opens_the_gate(gate: Gate) -> None:
+    """Wanting to be alone ends with the wish: who was held back goes in although the first is still there."""
+    first, others, abandoned = Inside(gate), Inside(gate), threading.Event()
+    assert first.go(alone=False)[0].wait(30)
+    _, gives_up = others.go(alone=True, abandoned=abandoned)
+    wait_until_closed(gate)
+    newcomer, _ = others.go(alone=False)
+    abandoned.set()
+    assert gives_up.result(30) is False  # type: ignore[attr-defined]
+    assert newcomer.wait(30)
+    first.leave.set()
+    others.leave.set()
+
+
+def test_one_that_is_held_back_can_give_up(gate: Gate) -> None:
+    """A newcomer that is abandoned before the gate opens does not go in."""
+    first, abandoned = Inside(gate), threading.Event()
+    assert first.go(alone=True)[0].wait(30)
+    _, gives_up = Inside(gate).go(alone=False, abandoned=abandoned)
+    abandoned.set()
+    assert gives_up.result(30) is False  # type: ignore[attr-defined]
+    first.leave.set()
+
+
+def test_an_error_inside_leaves_the_gate_open(gate: Gate) -> None:
+    """Whoever fails inside has left."""
+    with pytest.raises(ZeroDivisionError), gate.entered(alone=True, abandoned=NEVER):
+        raise ZeroDivisionError
+    with gate.entered(alone=True, abandoned=NEVER) as entered:
+        assert entered
+
+
+def wait_until_closed(gate: Gate) -> None:
+    """Return when somebody wants to be alone."""
+    with gate._changed:
+        assert gate._changed.wait_for(lambda: gate._closed, 30)

@@ -1,0 +1,120 @@
+"""The port of metrics and health: what it serves, and what happens when it cannot."""
+
+import json
+import socket
+import threading
+import urllib.error
+import urllib.request
+from wsgiref.util import setup_testing_defaults
+
+import pytest
+
+from e2a import metrics
+from e2a.errors import ExitCode, UserError
+
+
+def get(path: str, health: metrics.Health = dict) -> tuple[str, dict[str, str], bytes]:
+    """Return status, headers and body of a page."""
+    environ: dict[str, object] = {}
+    setup_testing_defaults(environ)
+    answered: list[tuple[str, dict[str, str]]] = []
+
+    def start_response(status, headers, exc_info=None):
+        answered.append((status, dict(headers)))
+
+    body = b"".join(metrics.pages(health)(environ | {"PATH_INFO": path}, start_response))
+    ((status, headers),) = answered
+    return status, headers, body
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics"])
+def test_prometheus_page(path: str) -> None:
+    """Both paths show the metrics in Prometheus's text format."""
+    metrics.RETAKES.labels("doubtful").inc()
+    status, headers, body = get(path)
+    assert status == "200 OK"
+    assert headers["Content-Type"].startswith("text/plain")
+    lines = body.decode().splitlines()
+    assert any(line.startswith('e2a_retakes_total{outcome="doubtful"} ') for line in lines)
+    assert {"# TYPE e2a_gpu_memory_bytes gauge", "# TYPE e2a_last_take_timestamp_seconds gauge"} <= set(lines)
+
+
+def test_health() -> None:
+    """The health page is JSON that says the service runs, and what the service says of itself."""
+    status, headers, body = get("/healthz", lambda: {"service": "e2a-synth", "device": "cpu", "last_take": None})
+    assert (status, headers["Content-Type"]) == ("200 OK", "application/json")
+    assert json.loads(body) == {"status": "running", "service": "e2a-synth", "device": "cpu", "last_take": None}
+
+
+def test_health_is_asked_each_time() -> None:
+    """Every look at the health page is a new one."""
+    counts = iter(range(2))
+    assert [json.loads(get("/healthz", lambda: {"n": next(counts)})[2])["n"] for _ in range(2)] == [0, 1]
+
+
+def test_health_without_facts() -> None:
+    """A service that says nothing of itself is running."""
+    assert json.loads(get("/healthz")[2]) == {"status": "running"}
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "/health", "/metrics/x", "/favicon.ico"])
+def test_other_paths(path: str) -> None:
+    """Any other path is not found, and the answer names those that are."""
+    status, _headers, body = get(path)
+    assert status == "404 Not Found"
+    assert json.loads(body) == {"pages": ["/metrics", "/healthz"]}
+
+
+def free_port() -> int:
+    """Return a port that nobody serves on."""
+    with socket.create_server(("", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_serves_on_a_port(capfd: pytest.CaptureFixture[str]) -> None:
+    """Health, metrics and what is not found come over HTTP, and no request is logged."""
+    port = free_port()
+    metrics.serve(port, lambda: {"service": "e2a-test"})
+    for path, words in {"/healthz": b"e2a-test", "/metrics": b"e2a_parts"}.items():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            assert words in answer.read()
+    with pytest.raises(urllib.error.HTTPError, match="404") as missing:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing", timeout=10)
+    missing.value.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_slow_look_holds_up_nobody() -> None:
+    """While one look at the health page hangs, the metrics are served."""
+    port = free_port()
+    asked, go = threading.Event(), threading.Event()
+
+    def health() -> dict[str, object]:
+        asked.set()
+        go.wait(60)
+        return {}
+
+    metrics.serve(port, health)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
+        slow.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert asked.wait(10)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            assert answer.status == 200
+        go.set()
+        assert slow.recv(12) == b"HTTP/1.0 200"
+
+
+def test_no_port() -> None:
+    """Port 0 serves nothing."""
+    before = threading.active_count()
+    metrics.serve(0)
+    assert threading.active_count() == before
+
+
+def test_port_in_use() -> None:
+    """A port that is taken is named."""
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"metrics port {port}: Address already in use") as failure:
+            metrics.serve(port)
+    assert failure.value.code == ExitCode.UNAVAILABLE

@@ -1,0 +1,141 @@
+"""A voice is measured once, by whoever meets it first, and every worker goes by that."""
+
+import threading
+
+import pytest
+
+from e2a.checkpoint import LeaseKeeper
+from e2a.errors import Poison, Retryable
+from e2a.plan import Speech, clip_voice, speech_digest
+from e2a.storage import keys
+from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
+from synth_consumer.speaker import Speaker
+from synth_consumer.voices import Voices
+from tests.unit.builders import a_speech
+from tests.unit.puppet import Puppet, a_pace
+
+WANTED = threading.Event()
+
+
+class Place:
+    """Storage and checkpoint that workers share."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.checkpoint = MemoryCheckpoint(Clock())
+
+    def worker(self, name: str = "w0", weights: str = "") -> tuple[Puppet, Voices]:
+        engine = Puppet()
+        engine.weights = weights
+        return engine, Voices(engine, Speaker(engine), self.store, LeaseKeeper(self.checkpoint, name))
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+def test_the_first_measures_and_the_second_reads(place: Place) -> None:
+    """The pace is the same for both, and the second says nothing for it."""
+    first, voices = place.worker("w0")
+    measured = voices.of(a_speech(), WANTED)
+    second, others = place.worker("w1")
+    assert measured is not None
+    assert others.of(a_speech(), WANTED) == measured
+    assert measured.pace == a_pace()
+    assert first.spoken
+    assert second.spoken == []
+
+
+def test_a_voice_is_looked_up_once(place: Place) -> None:
+    """The next part of the same book costs no look into storage."""
+    _engine, voices = place.worker()
+    voice = voices.of(a_speech(), WANTED)
+    place.store.objects.clear()
+    assert voices.of(a_speech(), WANTED) is voice
+
+
+def test_each_way_of_speaking_has_its_own_pace(place: Place) -> None:
+    """Another speed is another pace."""
+    _engine, voices = place.worker()
+    normal, fast = voices.of(a_speech(), WANTED), voices.of(a_speech(speed=2.0), WANTED)
+    assert normal is not None
+    assert fast is not None
+    assert fast.pace != normal.pace
+
+
+def test_the_recording_reaches_the_engine(place: Place) -> None:
+    """A voice that is a recording is read from storage, once, and given with the calibration text too."""
+    speech = a_speech(voice=clip_voice(b"la la"))
+    place.store.put(keys.clip(speech.voice), b"la la")
+    engine, voices = place.worker()
+    voice = voices.of(speech, WANTED)
+    assert voice is not None
+    assert voice.clip == b"la la"
+    assert {utterance.clip for utterance in engine.utterances} == {b"la la"}
+
+
+def test_a_recording_that_is_not_there_is_poison(place: Place) -> None:
+    """The reason names the object and what to do."""
+    _engine, voices = place.worker()
+    with pytest.raises(Poison, match=r"no recording voices/.*\.clip; run e2a-produce again"):
+        voices.of(a_speech(voice=clip_voice(b"la la")), WANTED)
+
+
+def test_other_weights_under_the_same_name_are_poison(place: Place) -> None:
+    """A worker whose model is not the one that the voice was measured with does not mix two narrators in a book."""
+    speech = a_speech(model="alto")
+    _engine, voices = place.worker("w0", weights="a")
+    assert voices.of(speech, WANTED)
+    _engine, voices = place.worker("w1", weights="b")
+    with pytest.raises(Poison, match="other weights of model 'alto'"):
+        voices.of(speech, WANTED)
+
+
+def test_a_pace_that_cannot_be_read_is_measured_again(place: Place) -> None:
+    """What an older version wrote is as good as nothing."""
+    place.store.put(keys.pace(speech_digest(a_speech())), b"{}")
+    engine, voices = place.worker()
+    assert voices.of(a_speech(), WANTED)
+    assert engine.spoken
+
+
+def test_waits_while_another_measures(place: Place) -> None:
+    """A voice that somebody else is measuring is not measured twice."""
+    lease = f"voice/{speech_digest(a_speech())}"
+    place.checkpoint.claim(lease, "other", 6)
+    engine, voices = place.worker()
+
+    class Meanwhile(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            place.store.put(keys.pace(speech_digest(a_speech())), a_pace().model_dump_json().encode())
+            return False
+
+    assert voices.of(a_speech(), Meanwhile())
+    assert engine.spoken == []
+
+
+def test_a_part_that_is_not_wanted_is_not_measured_for(place: Place) -> None:
+    """A job that is abandoned in the middle of the calibration text leaves it, and the lease is free."""
+    engine, voices = place.worker()
+    abandoned = threading.Event()
+    engine.before = lambda _text: abandoned.set()
+    assert voices.of(a_speech(), abandoned) is None
+    assert len(engine.spoken) == 1
+    assert place.store.objects == {}
+    assert place.checkpoint.claim(f"voice/{speech_digest(a_speech())}", "other", 6) == 1
+
+
+@pytest.mark.parametrize("error", [Poison("no such voice"), Retryable("out of memory")])
+def test_a_voice_that_the_engine_refuses_is_not_stored(place: Place, error: Exception) -> None:
+    """A refusal leaves as it is, with the lease free and nothing in storage."""
+    engine, voices = place.worker()
+
+    def refuse(_text: str) -> None:
+        raise error
+
+    engine.before = refuse
+    with pytest.raises(type(error), match=str(error)):
+        voices.of(Speech(engine="espeak", language="en"), WANTED)
+    assert place.store.objects == {}
+    assert place.checkpoint.claim(f"voice/{speech_digest(a_speech())}", "other", 6) == 1
