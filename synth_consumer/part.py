@@ -6,13 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from e2a.plan import Part, Retake, Sidecar
-from e2a.storage import ObjectStore, keys
+from e2a.storage import ObjectStore, keys, read_sidecar
 from synth_consumer import audio
 from synth_consumer.speaker import Spoken
 
 
 def finish(store: ObjectStore, part: Part, spoken: Sequence[Spoken], *, sample_rate: int, engine: str) -> Sidecar:
-    """Encode spoken sentences and put the part into storage.
+    """Encode spoken sentences and put the part into storage, unless somebody else has done so: the first one counts.
+
+    Returns the sidecar that is in storage.
 
     Args:
         store: where parts live.
@@ -40,6 +42,8 @@ def finish(store: ObjectStore, part: Part, spoken: Sequence[Spoken], *, sample_r
         engine=engine,
         encoder=audio.ENCODER,
     )
+    if stored := read_sidecar(store, part.digest):
+        return stored
     store.put(keys.part_audio(part.digest), encoded)
     store.put(keys.part_sidecar(part.digest), sidecar.model_dump_json().encode())
     return sidecar

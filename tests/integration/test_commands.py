@@ -65,7 +65,7 @@ def test_an_engine_that_is_not_installed_is_named(tmp_path: Path) -> None:
     """A worker for an unknown engine says which there are."""
     result = run("e2a-synth", "--engine", "opera", E2A_STORAGE=str(tmp_path))
     assert result.returncode == ExitCode.CONFIG
-    assert "engine 'opera' is not installed; there are: espeak, simulated" in result.stderr
+    assert "engine 'opera' is not installed; there are: coqui, espeak, simulated, xtts" in result.stderr
 
 
 @pytest.mark.parametrize("program", ["e2a-synth", "e2a-merge"])

@@ -14,7 +14,7 @@ from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
 from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
-from tests.unit.builders import a_job, a_part, a_speech, put_part
+from tests.unit.builders import a_job, a_part, a_speech, put_part, some_audio
 from tests.unit.puppet import Puppet, a_pace, cut
 
 SENTENCES = tuple(Sentence(text=text, pause_ms=100) for text in ("One.", "Two.", "Three."))
@@ -101,6 +101,15 @@ def test_does_not_make_what_is_there(bench: Bench, part: Part) -> None:
     assert isinstance(event, PartDone)
     assert event.work_seconds == 0
     assert bench.engine.spoken == []
+
+
+def test_the_first_that_is_stored_counts(bench: Bench, part: Part) -> None:
+    """A part that somebody else has stored while it was spoken stays as it is, and that is what is reported."""
+    bench.engine.before = lambda text: text == "Three." and put_part(bench.store, part)
+    event = bench.worker.handle(a_job(part), threading.Event())
+    assert isinstance(event, PartDone)
+    assert bench.store.get(keys.part_audio(part.digest)) == some_audio(part)
+    assert (event.audio_seconds, event.audio_bytes) == (1.0, len(some_audio(part)))
 
 
 def test_makes_again_what_is_cut_off(bench: Bench, part: Part) -> None:

@@ -1,0 +1,214 @@
+"""XTTSv2 with many sentences decoded side by side. Threads call it; their sentences meet in one `Decoder`."""
+
+import math
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.nn.utils import parametrize
+
+from e2a import traits
+from e2a.errors import ExitCode, Poison, Retryable, UserError
+from e2a.plan import model_name
+from e2a.settings import SynthSettings
+from synth_consumer.engines import Engine, Pcm, Take, TooLong, Utterance
+from synth_consumer.engines.coqui import models, reference
+from synth_consumer.engines.coqui.batch import CONDITIONING, Request, slots_that_fit
+from synth_consumer.engines.coqui.decoder import Decoder
+from synth_consumer.engines.coqui.engine import LISTED, SILENCE
+from synth_consumer.engines.coqui.sampling import Sampling
+
+MODEL = "tts_models/multilingual/multi-dataset/xtts_v2"
+"""What an empty setting means."""
+SLACK, PATIENCE = 2.2, 3.0
+"""A sentence is cut after so many times the seconds that it should take, and so many seconds more: short ones are slow,
+and what runs away is neither worth its time nor a good take."""
+
+
+class Voice(NamedTuple):
+    """How someone speaks, on the CPU: every thread brings it to the GPU for itself."""
+
+    conditioning: Any
+    """For the decoder: float32 of shape (1, 32, dim)."""
+    embedding: Any
+    """For the vocoder: float32 of shape (1, 512, 1)."""
+
+
+class XttsEngine(Engine):
+    """`Engine` of XTTSv2 and of models made from it, with built-in voices and voices of recordings.
+
+    The sound is that of `Xtts.inference` with the sampling of the model's config, but for the random numbers, which
+    follow from the seed of the utterance alone, and for the end of a take that runs away. The vocoder runs while the
+    decoder goes on, one sentence at a time: in a padded batch the ends of sentences would come out differently.
+    """
+
+    name = "xtts"
+    licence = models.CPML
+    sample_rate = 24000
+    varies = True
+
+    def __init__(self, settings: SynthSettings) -> None:
+        self.model = model_name(settings.model)
+        self._settings = settings
+        self._where: Any = torch.device("cpu")
+        self._xtts: Any = None
+        self._decoder: Decoder | None = None
+        self._stream: Any = None
+        self._languages: tuple[str, ...] = ()
+        self._voices: dict[str, Voice] = {}
+        self._tokenizing = threading.Lock()
+        """num2words, which the tokenizer uses, keeps notes between calls."""
+        self._vocoding = threading.Lock()
+
+    def load(self) -> None:
+        self._where = models.device(self._settings)
+        files = models.find(self._settings.model or MODEL, accept_cpml=self._settings.accept_cpml)
+        if files.kind != "xtts":
+            reason = f"engine xtts: model {files.name!r} is a {files.kind}; engine coqui speaks with it"
+            raise UserError(reason, ExitCode.CONFIG)
+        self._xtts = models.load(files, self._where).tts_model
+        if not self._xtts.args.gpt_use_perceiver_resampler:
+            raise UserError(f"engine xtts: model {files.name!r} is an XTTS of version 1", ExitCode.CONFIG)
+        self.device = models.describe(self._where)
+        self.weights = models.weights_digest(files)
+        self.sample_rate = self._xtts.args.output_sample_rate
+        self._languages = tuple(self._xtts.config.languages)
+        self._voices = _built_in(self._xtts)
+        _settle(self._xtts.hifigan_decoder.waveform_decoder)
+        self._start()
+
+    def _start(self) -> None:
+        dtype = getattr(torch, self._settings.precision)
+        if self._where.type == "cuda":
+            self._stream = torch.cuda.Stream(self._where)
+            torch.cuda.synchronize(self._where)
+        slots = self._settings.batch or slots_that_fit(self._xtts.gpt, dtype)
+        config = self._xtts.config
+        sampling = Sampling(config.top_k, config.top_p, config.repetition_penalty)
+        self._decoder = Decoder(self._xtts.gpt, sampling, dtype=dtype, slots=slots)
+        self.at_once = 2 * slots  # those that wait keep the slots busy while others are vocoded
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Say nothing in particular, so that what is only loaded or compiled at the first sentence is there."""
+        silence = Voice(
+            torch.zeros(1, CONDITIONING, self._xtts.gpt.model_dim), torch.zeros(1, self._xtts.args.d_vector_dim, 1)
+        )
+        try:
+            self._say(Request((), silence.conditioning, seed=0, temperature=1.0, most=8), silence.embedding, speed=1.0)
+        except Retryable as error:
+            raise UserError(f"engine xtts: {error}", ExitCode.UNAVAILABLE) from error
+
+    def voices(self, language: str) -> tuple[str, ...]:
+        return () if models.spoken(language, self._languages) is None else tuple(self._voices)
+
+    def say(self, utterance: Utterance) -> Take:
+        """Say a sentence; a text without letters and digits, such as `* * *`, is a short silence.
+
+        Raises:
+            Poison: an unknown language or voice, a recording that is no use, or a script that the model does not read.
+            TooLong: more tokens than the model takes.
+            Retryable: the GPU's memory was full.
+        """
+        speech = utterance.speech
+        language = self._language(speech.language)
+        voice = self._voice(utterance)
+        text = self._tokens(utterance.text, language)
+        if not text:
+            return Take(np.zeros(round(SILENCE * self.sample_rate), np.float32))
+        temperature = self._xtts.config.temperature * utterance.variety
+        most = self._most_tokens(utterance.text, language)
+        return self._say(
+            Request(text, voice.conditioning, utterance.seed, temperature, most), voice.embedding, speed=speech.speed
+        )
+
+    def memory(self) -> int:
+        return models.memory(self._where)
+
+    def _say(self, request: Request, embedding: Any, *, speed: float) -> Take:
+        assert self._decoder, "load comes first"
+        decoded = self._decoder.submit(request).result()
+        try:
+            pcm = self._vocode(decoded.latents, embedding, speed)
+        except torch.OutOfMemoryError as error:
+            reason = f"no memory for the vocoder: {error}".split("\n")[0]
+        else:
+            return Take(pcm, decoded.stopped, decoded.codes)
+        torch.cuda.empty_cache()  # only now: the error held what was on the way
+        raise Retryable(reason)
+
+    def _vocode(self, latents: Any, embedding: Any, speed: float) -> Pcm:
+        with self._vocoding, torch.inference_mode(), torch.cuda.stream(self._stream):
+            columns = latents.to(self._where)[None]
+            if speed != 1:
+                longer = functional.interpolate(columns.transpose(1, 2), scale_factor=1 / speed, mode="linear")
+                columns = longer.transpose(1, 2)
+            wave = self._xtts.hifigan_decoder(columns, g=embedding.to(self._where))
+            pcm: Pcm = wave.reshape(-1).cpu().numpy()
+            return pcm
+
+    def _language(self, tag: str) -> str:
+        """Return the language as the tokenizer spells it.
+
+        Raises:
+            Poison: the model does not speak it.
+        """
+        language = models.spoken(tag, self._languages)
+        if language is None:
+            raise Poison(f"XTTS speaks no {tag!r}, but {', '.join(self._languages)}")
+        return language.split("-")[0]
+
+    def _voice(self, utterance: Utterance) -> Voice:
+        if utterance.clip:
+            return Voice(*(latent.cpu() for latent in reference.latents(self._xtts, utterance.clip)))
+        name = utterance.speech.voice or next(iter(self._voices), "")
+        if name not in self._voices:
+            names = list(self._voices) or ["none of its own, so give it a recording"]
+            listed = ", ".join([*names[:LISTED], *(["..."] if len(names) > LISTED else [])])
+            raise Poison(f"XTTS has no voice {name!r}; it has: {listed}")
+        return self._voices[name]
+
+    def _tokens(self, text: str, language: str) -> tuple[int, ...]:
+        """Return the tokens of a text; none for a text without letters and digits.
+
+        Raises:
+            Poison: it has some, but the model knows none of them, or a package that reads them is missing.
+            TooLong: more than the model takes.
+        """
+        tokenizer = self._xtts.tokenizer
+        try:
+            with self._tokenizing:
+                tokens = tuple(tokenizer.encode(text.strip().lower(), lang=language))
+        except ImportError as error:  # of the romanisation of a script
+            raise Poison(f"XTTS cannot read {language!r} here: {error}") from error
+        if len(tokens) >= self._xtts.args.gpt_max_text_tokens:
+            raise TooLong(f"{len(tokens)} tokens; XTTS takes fewer than {self._xtts.args.gpt_max_text_tokens}")
+        if any(tokenizer.tokenizer.id_to_token(token).isalnum() for token in tokens):
+            return tokens
+        if any(letter.isalnum() for letter in text):
+            raise Poison(f"XTTS knows no letter of {text!r}")
+        return ()
+
+    def _most_tokens(self, text: str, language: str) -> int:
+        """Return the audio tokens after which a take of a text has run away."""
+        seconds = SLACK * len(text) / traits.rate(self.name, language) + PATIENCE
+        tokens: int = math.ceil(seconds * self._xtts.args.input_sample_rate / self._xtts.gpt.code_stride_len)
+        return min(tokens, int(self._xtts.gpt.max_gen_mel_tokens))
+
+
+def _built_in(model: Any) -> dict[str, Voice]:
+    """Return a model's own voices by their names, of which some end with a line break."""
+    speakers = model.speaker_manager.speakers if model.speaker_manager else {}
+    return {
+        name.strip(): Voice(voice["gpt_cond_latent"].float().cpu(), voice["speaker_embedding"].float().cpu())
+        for name, voice in speakers.items()
+    }
+
+
+def _settle(vocoder: Any) -> None:
+    """Compute the weights of a vocoder, kept as direction and length for training, once and not for every sentence."""
+    for module in vocoder.modules():
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
