@@ -35,7 +35,7 @@ test: programs $(COQUI)  ## Run all tests, against real servers
 	@$(PYTHON) -m pytest
 
 test-fast: $(COMPLETE)  ## Run the tests that need no server
-	@$(PYTHON) -m pytest tests/unit
+	@$(PYTHON) -m pytest -n auto tests/unit
 
 lint: $(COMPLETE)  ## Check style, types and the import rules
 	@.venv/bin/ruff check
