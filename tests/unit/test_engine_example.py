@@ -1,13 +1,20 @@
-"""The engine that docs/engines.md gives as an example makes a book."""
+"""The engine that docs/engines.md gives as an example makes the parts of a book."""
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
+from e2a.checkpoint import LeaseKeeper
+from e2a.messages import PartDone
 from e2a.settings import SynthSettings
+from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
 from synth_consumer import engines
-from tests.unit.builders import a_speech
+from synth_consumer.speaker import Speaker
+from synth_consumer.status import Status
+from synth_consumer.worker import Worker
+from tests.unit.builders import a_job, a_speech
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 
@@ -36,6 +43,18 @@ def test_the_example_speaks(morse: engines.Engine) -> None:
     morse.load()
     dot, dash = (morse.say(engines.Utterance(text, a_speech(engine="morse"), 1)).pcm for text in "et")
     assert (len(dot), len(dash)) == (1600, 3200)
+
+
+def test_the_example_makes_a_part(morse: engines.Engine) -> None:
+    """A worker with it stores what it says, and finds nothing wrong with it."""
+    morse.load()
+    store, status = MemoryStore(), Status("w0", morse)
+    leases = LeaseKeeper(MemoryCheckpoint(Clock()), "w0")
+    worker = Worker(name="w0", engine=morse, speaker=Speaker(morse), store=store, leases=leases, status=status)
+    event = worker.handle(a_job(speech=a_speech(engine="morse")), threading.Event())
+    assert isinstance(event, PartDone)
+    assert event.audio_seconds > 4
+    assert event.retakes == ()
 
 
 def test_the_example_is_short() -> None:
