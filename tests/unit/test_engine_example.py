@@ -8,13 +8,14 @@ import pytest
 
 from e2a.checkpoint import LeaseKeeper
 from e2a.messages import PartDone
+from e2a.plan import Sentence
 from e2a.settings import SynthSettings
 from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
 from synth_consumer import engines
 from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
-from tests.unit.builders import a_job, a_speech
+from tests.unit.builders import a_job, a_part, a_speech
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 
@@ -51,7 +52,8 @@ def test_the_example_makes_a_part(morse: engines.Engine) -> None:
     store, status = MemoryStore(), Status("w0", morse)
     leases = LeaseKeeper(MemoryCheckpoint(Clock()), "w0")
     worker = Worker(name="w0", engine=morse, speaker=Speaker(morse), store=store, leases=leases, status=status)
-    event = worker.handle(a_job(speech=a_speech(engine="morse")), threading.Event())
+    part = a_part(sentences=(Sentence(text="The ship is late.", pause_ms=400),))
+    event = worker.handle(a_job(part, speech=a_speech(engine="morse")), threading.Event())
     assert isinstance(event, PartDone)
     assert event.audio_seconds > 4
     assert event.retakes == ()
