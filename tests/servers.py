@@ -24,7 +24,7 @@ def require(program: str) -> None:
         (pytest.fail if CI else pytest.skip)(f"{program} is not installed")
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 120.0) -> None:
     """Return as soon as the condition is true; fail the test when that takes too long."""
     deadline = time.monotonic() + timeout
     while not condition():

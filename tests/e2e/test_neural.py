@@ -6,9 +6,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
+from deploy.local.audiobook import free_ports
 from tests.epubs import made_epub
 from tests.servers import require, wait_until
 from tests.stack import Stack, stack
@@ -47,17 +49,29 @@ def alone(book: Path, settings: Settings, folder: Path, *arguments: object) -> b
 
 
 def test_a_book_by_a_coqui_model(book: Path, vits: Settings, kafka: str, redis: str, tmp_path: Path) -> None:
-    """Two workers with a VITS make the book that sequential mode makes, and its report lists what was said again."""
+    """Two workers with a VITS make the book that sequential mode makes, its report lists what was said again, and the
+    health page says with what and how lately a worker spoke."""
     expected = alone(book, vits, tmp_path / "alone", "--voice", "bob")
-    with stack(tmp_path, kafka, redis, workers=2, partitions=2, **vits) as running:
+    with stack(tmp_path, kafka, redis, workers=1, partitions=2, **vits) as running:
+        (port,) = free_ports(1)
+        running.start("e2a-synth", WORKER_ID="w1", METRICS_PORT=port)
+        wait_until(lambda: all(len(worker.partitions) == 1 for worker in running.checkpoint.workers()))
         result = running.produce(book, "--voice", "bob", "--output-dir", tmp_path)
         workers = running.checkpoint.workers()
+        health = json.load(urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "book.m4b").read_bytes() == expected
     report = json.loads((tmp_path / "book.json").read_text())
     assert report["speech"]["model"] == "tiny-vits"
     assert report["retakes"] == json.loads((tmp_path / "alone/book.json").read_text())["retakes"]
     assert {(worker.engine, worker.model, worker.device) for worker in workers} == {("coqui", "tiny-vits", "cpu")}
+    assert (health["status"], health["engine"], health["model"], health["device"]) == (
+        "running",
+        "coqui",
+        "tiny-vits",
+        "cpu",
+    )
+    assert 0 <= health["last_take_seconds"] < 300
 
 
 def test_a_book_by_xtts_survives_a_kill(book: Path, xtts: Settings, kafka: str, redis: str, tmp_path: Path) -> None:

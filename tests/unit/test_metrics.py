@@ -9,6 +9,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
+from deploy.local.audiobook import free_ports
 from e2a import metrics
 from e2a.errors import ExitCode, UserError
 
@@ -65,15 +66,9 @@ def test_other_paths(path: str) -> None:
     assert json.loads(body) == {"pages": ["/metrics", "/healthz"]}
 
 
-def free_port() -> int:
-    """Return a port that nobody serves on."""
-    with socket.create_server(("", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def test_serves_on_a_port(capfd: pytest.CaptureFixture[str]) -> None:
     """Health, metrics and what is not found come over HTTP, and no request is logged."""
-    port = free_port()
+    port = free_ports(1)[0]
     metrics.serve(port, lambda: {"service": "e2a-test"})
     for path, words in {"/healthz": b"e2a-test", "/metrics": b"e2a_parts"}.items():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
@@ -86,7 +81,7 @@ def test_serves_on_a_port(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_slow_look_holds_up_nobody() -> None:
     """While one look at the health page hangs, the metrics are served."""
-    port = free_port()
+    port = free_ports(1)[0]
     asked, go = threading.Event(), threading.Event()
 
     def health() -> dict[str, object]:
