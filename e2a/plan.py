@@ -7,7 +7,7 @@ object, and an edited book shares every part that did not change.
 import hashlib
 import json
 from functools import cached_property
-from pathlib import PurePath
+from os.path import abspath, basename
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -270,7 +270,7 @@ def model_name(model: str) -> str:
 
     The folder may lie elsewhere on every machine, so its name stands for what is in it.
     """
-    return model if model.startswith("tts_models/") else PurePath(model).name
+    return model if not model or model.startswith("tts_models/") else basename(abspath(model))
 
 
 def clip_voice(clip: bytes) -> str:

@@ -126,6 +126,7 @@ def test_a_seed_follows_from_text_and_attempt() -> None:
         ("/models/alto", "alto"),
         ("models/alto/", "alto"),
         ("~/models/alto.pth", "alto.pth"),
+        (".", Path.cwd().name),
     ],
 )
 def test_a_folder_of_a_model_is_called_by_its_name(model: str, name: str) -> None:
