@@ -225,7 +225,7 @@ def _deliver(plan: Plan, store: ObjectStore, target: Path) -> None:
     if done is None:
         raise Retryable(f"the finished {plan.title!r} has left storage; run the same command again")
     ingest.fetch(store, done.output, target)
-    report = target.with_suffix(".json")
+    report = target.with_suffix(".report.json")
     ingest.fetch(store, keys.report(plan.book_id), report)
     length = timedelta(seconds=round(done.audio_seconds))
     said = f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB"

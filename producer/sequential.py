@@ -33,8 +33,8 @@ def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> 
     """
     check_programs()
     engine = engines.create(settings)
+    recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
     engine.load()
-    recogniser = recognition.create(settings)
     status = Status(WORKER, engine)
     broker = MemoryBroker()
     checkpoint = MemoryCheckpoint(time.monotonic)

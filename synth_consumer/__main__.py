@@ -31,8 +31,8 @@ def run() -> int:
     log.configure(settings.log_level, settings.log_format)
     name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
     engine = engines.create(settings)
+    recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
     engine.load()
-    recogniser = recognition.create(settings)
     status = Status(name, engine)
     metrics.serve(settings.metrics_port, status.health)
     store = open_store(settings)

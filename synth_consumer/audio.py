@@ -111,11 +111,12 @@ def decode(recording: bytes) -> tuple[Pcm, int]:
 
 def _decoded(container: "av.container.InputContainer", stream: av.AudioStream) -> Iterator[Pcm]:
     """Yield the samples of a stream, at most `DECODED` seconds of them."""
-    planar = av.AudioResampler(format="fltp")
+    interleaved = av.AudioResampler(format="flt")  # of more than eight planes PyAV reads what is not there
     wanted = DECODED * stream.rate
     for frame in container.decode(stream):
-        for converted in planar.resample(frame):
-            piece = converted.to_ndarray()[:, :wanted].mean(axis=0, dtype=np.float32)
+        for converted in interleaved.resample(frame):
+            channels = converted.to_ndarray().reshape(-1, converted.layout.nb_channels)
+            piece = channels[:wanted].mean(axis=1, dtype=np.float32)
             wanted -= len(piece)
             yield piece
         if not wanted:

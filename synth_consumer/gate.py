@@ -1,7 +1,7 @@
 """Who may work at the same time: many together, or one alone."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -30,27 +30,30 @@ class Gate:
 
     def _enter(self, abandoned: threading.Event) -> bool:
         with self._changed:
-            while self._closed:
-                if abandoned.is_set():
-                    return False
-                self._changed.wait(self._poll)
+            if not self._waited(lambda: not self._closed, abandoned):
+                return False
             self._inside += 1
             return True
 
     def _enter_alone(self, abandoned: threading.Event) -> bool:
-        if not self._enter(abandoned):
-            return False
         with self._changed:
-            self._inside -= 1
+            if not self._waited(lambda: not self._closed, abandoned):
+                return False
             self._closed = True
             self._changed.notify_all()
-            while self._inside:
-                if abandoned.is_set():
-                    self._open()
-                    return False
-                self._changed.wait(self._poll)
+            if not self._waited(lambda: not self._inside, abandoned):
+                self._open()
+                return False
             self._inside += 1
             return True
+
+    def _waited(self, until: Callable[[], bool], abandoned: threading.Event) -> bool:
+        """Wait, while the wish is there, and say whether it has come true."""
+        while not until():
+            if abandoned.is_set():
+                return False
+            self._changed.wait(self._poll)
+        return True
 
     def _leave(self, alone: bool) -> None:
         with self._changed:

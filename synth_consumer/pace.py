@@ -14,7 +14,7 @@ import numpy as np
 
 from e2a import traits
 from e2a.plan import Frozen, Speech, take_seed
-from synth_consumer.engines import Take
+from synth_consumer.engines import Take, TooLong
 from synth_consumer.sound import Sound, listen
 
 _HAN = re.compile(r"[\u3005\u3400-\u4dbf\u4e00-\u9fff]")
@@ -52,7 +52,14 @@ class Length(NamedTuple):
     most: float
 
 
-class Pace(Frozen):
+class Measured(Frozen):
+    """What is known of any measurement, whichever version made it."""
+
+    weights: str
+    """Digest of the model's files that it was measured of; empty for an engine without such files."""
+
+
+class Pace(Measured):
     """What was measured of one way of speaking: `offset + per_letter * letters` is how long its speech lasts."""
 
     offset: float
@@ -69,8 +76,6 @@ class Pace(Frozen):
     """Seconds of the longest pause in a sentence with commas, usually."""
     ending: float
     """Highest level at which a sentence ended, in decibels relative to its loud parts."""
-    weights: str
-    """Digest of the model's files that it was measured of; empty for an engine without such files."""
     calibrated: bool
     """False for a guess."""
 
@@ -121,12 +126,15 @@ def measure(say: Callable[[str, int], Take], sample_rate: int, speech: Speech, w
         takes: how often each sentence is said; once is enough for an engine that does not vary.
 
     Raises:
-        whatever `say` raises.
+        whatever `say` raises, but for `TooLong`: such a text is passed over.
     """
     heard: list[tuple[str, Sound]] = []
     texts = TEXTS.get(traits.primary_subtag(speech.language), ())
     for text, attempt in ((text, attempt) for text in texts for attempt in range(takes)):
-        take = say(text, take_seed(text, attempt))
+        try:
+            take = say(text, take_seed(text, attempt))
+        except TooLong:
+            continue
         if take.stopped and np.isfinite(take.pcm).all() and not (sound := listen(take.pcm, sample_rate)).silent:
             heard.append((text, sound))
     if len(heard) * 2 <= len(texts) * takes:

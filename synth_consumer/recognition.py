@@ -138,7 +138,7 @@ def misheard(expected: str, heard: str, language: str) -> bool:
         return True
     if len(wanted) < _SHORT * scale:
         return errors >= max(len(wanted), _RUN * scale)
-    return errors > _MOST_ERRORS * len(wanted)
+    return word_errors(expected, heard, language) > _MOST_ERRORS
 
 
 def words(text: str, language: str) -> list[str]:

@@ -3,16 +3,18 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from e2a import metrics
+from e2a.errors import Poison
 from e2a.plan import Speech, take_seed
 from synth_consumer.engines import Engine, Pcm, Take, TooLong, Utterance
-from synth_consumer.pace import Pace
+from synth_consumer.pace import Pace, measure
 from synth_consumer.quality import EDGE_SILENCE, MISHEARD, badness, flaws, trim
 from synth_consumer.recognition import Recogniser, misheard
 
@@ -23,8 +25,17 @@ SHORTEST = 20
 POLL = 0.25
 """Seconds between looks whether the part is still wanted."""
 
-_CUTS = (r"[.!?;:…。！？；：]\s*", r"[,،、，—–]\s*", r"\s+")  # noqa: RUF001
-"""Where a sentence may be cut, the best places first."""
+_QUOTES = "[\"'”’»)\\]」』”’）]*"  # noqa: RUF001
+_CUTS = (
+    rf"[.!?;:؟؛।]{_QUOTES}\s+|[…。！？；：]{_QUOTES}\s*",  # noqa: RUF001
+    rf"[,،–]{_QUOTES}\s+|[、，—]{_QUOTES}\s*",  # noqa: RUF001
+    r"\s+",
+)
+"""Where a sentence may be cut, the best places first; not in `3.14`, `10:30` or `1914–18`."""  # noqa: RUF001
+
+
+class _Abandoned(Exception):
+    """The voice is no longer wanted, so it need not be measured."""
 
 
 class Voice(NamedTuple):
@@ -70,12 +81,37 @@ class Speaker:
         """Seconds in which the engine was saying something."""
         return self._busy.seconds
 
-    def say(self, utterance: Utterance) -> Take:
-        """Return one take, as it is; raises what the engine raises."""
-        return self._threads.submit(self._take, utterance).result()
+    def pace(self, speech: Speech, clip: bytes, abandoned: threading.Event) -> Pace | None:
+        """Measure how fast a voice speaks, without a break once begun; None when `abandoned` was set before the end.
+
+        Args:
+            speech: the way of speaking.
+            clip: the reference recording that is its voice, if one is.
+            abandoned: set when nobody wants it any more.
+
+        Raises:
+            Poison: the engine can never speak so.
+            Retryable: the engine failed for now.
+        """
+        engine = self._engine
+
+        def say(text: str, seed: int) -> Take:
+            if abandoned.is_set():
+                raise _Abandoned
+            return self._take(Utterance(text, speech, seed, clip=clip))
+
+        takes = 2 if engine.varies else 1
+        measured = self._threads.submit(measure, say, engine.sample_rate, speech, engine.weights, takes)
+        while not wait([measured], timeout=POLL).done:
+            if abandoned.is_set() and measured.cancel():
+                return None
+        try:
+            return measured.result()
+        except _Abandoned:
+            return None
 
     def speak(
-        self, texts: Sequence[str], voice: Voice, abandoned: threading.Event, spoke: Callable[[], object]
+        self, texts: Iterable[str], voice: Voice, abandoned: threading.Event, spoke: Callable[[], object]
     ) -> list[Spoken] | None:
         """Say sentences, in any order; None when `abandoned` was set before the last was begun.
 
@@ -124,10 +160,11 @@ class Speaker:
             if not tried[-1].doubtful:
                 break
         if tried[-1].doubtful and len(text) >= SHORTEST:
-            halves = self._in_two(text, voice, abandoned, self._once)
-            if halves is None:
-                return None
-            tried.append(halves)
+            with suppress(Poison):  # the whole was said, so what cannot be said of it alone is no reason to fail
+                halves = self._in_two(text, voice, abandoned, self._once)
+                if halves is None:
+                    return None
+                tried.append(halves)
         best = min(tried, key=lambda each: badness(each.doubtful))
         return best._replace(takes=sum(each.takes for each in tried), flaws=tried[0].doubtful)
 

@@ -14,18 +14,14 @@ from e2a.checkpoint import LeaseKeeper
 from e2a.errors import Poison
 from e2a.plan import CLIP, Speech, speech_digest
 from e2a.storage import ObjectStore, keys
-from synth_consumer.engines import Engine, Take, Utterance
-from synth_consumer.pace import Pace, measure
+from synth_consumer.engines import Engine
+from synth_consumer.pace import Measured, Pace
 from synth_consumer.speaker import POLL, Speaker, Voice
 
 KEPT = 8
 """Voices that are remembered."""
 
 logger = log.get(__name__)
-
-
-class _Abandoned(Exception):
-    """The part is no longer wanted, so its voice need not be measured."""
 
 
 class Voices:
@@ -62,8 +58,6 @@ class Voices:
             if self._leases.claim(lease):
                 try:
                     self._measure(speech, clip, abandoned)
-                except _Abandoned:
-                    return None
                 finally:
                     self._leases.release(lease)
             try:
@@ -74,20 +68,23 @@ class Voices:
 
     def _read(self, speech: Speech) -> Voice:
         """Return a voice that was measured; raises KeyError for one that was not."""
-        pace = self._pace(speech)
-        if pace.weights != self._engine.weights:
-            raise Poison(
-                f"other workers speak with other weights of model {speech.model or self._engine.name!r}: give every "
-                "worker the same files, or call the model otherwise"
-            )
-        return Voice(speech, pace, self._clip(speech))
+        return Voice(speech, self._pace(speech), self._clip(speech))
 
     def _pace(self, speech: Speech) -> Pace:
         key = keys.pace(speech_digest(speech))
+        stored = self._store.get(key)
         try:
-            return Pace.model_validate_json(self._store.get(key))
+            self._check(Measured.model_validate_json(stored), speech)  # also where another version measured otherwise
+            return Pace.model_validate_json(stored)
         except ValidationError as error:
             raise KeyError(key) from error
+
+    def _check(self, measured: Measured, speech: Speech) -> None:
+        if measured.weights != self._engine.weights:
+            raise Poison(
+                f"who spoke with this voice first had other weights of model {speech.model or self._engine.name!r}: "
+                "give every worker those files, or call the model otherwise"
+            )
 
     def _clip(self, speech: Speech) -> bytes:
         if not speech.voice.startswith(CLIP):
@@ -98,19 +95,17 @@ class Voices:
             raise Poison(f"storage holds no recording {keys.clip(speech.voice)}; run e2a-produce again") from error
 
     def _measure(self, speech: Speech, clip: bytes, abandoned: threading.Event) -> None:
-        """Measure a voice and put the result into storage, unless it is there."""
+        """Measure a voice and put the result into storage, unless it is there: the first one counts."""
+        if self._is_measured(speech):
+            return
+        logger.info("voice.measuring", engine=speech.engine, voice=speech.voice, language=speech.language)
+        pace = self._speaker.pace(speech, clip, abandoned)
+        if pace and not self._is_measured(speech):
+            self._store.put(keys.pace(speech_digest(speech)), pace.model_dump_json().encode())
+
+    def _is_measured(self, speech: Speech) -> bool:
         try:
             self._pace(speech)
         except KeyError:
-            logger.info("voice.measuring", engine=speech.engine, voice=speech.voice, language=speech.language)
-        else:
-            return
-
-        def say(text: str, seed: int) -> Take:
-            if abandoned.is_set():
-                raise _Abandoned
-            return self._speaker.say(Utterance(text, speech, seed, clip=clip))
-
-        takes = 2 if self._engine.varies else 1
-        pace = measure(say, self._engine.sample_rate, speech, self._engine.weights, takes)
-        self._store.put(keys.pace(speech_digest(speech)), pace.model_dump_json().encode())
+            return False
+        return True

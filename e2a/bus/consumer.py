@@ -25,7 +25,8 @@ from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, SYNTH_GROUP
 HANDS = 2
 """Jobs done at once where the handler is not better off with more."""
 LOOK_AHEAD = 64
-"""Most jobs that wait, a few kilobytes each. A resumed partition needs about a second to deliver again."""
+"""Most jobs that wait to be begun, a few kilobytes each, and most that are in hand, of which few are at work. A resumed
+partition needs about a second to deliver again."""
 REVOKE_PATIENCE = 10.0
 """Seconds that a part in hand may take to finish when its partition moves to another worker."""
 
@@ -67,7 +68,7 @@ class JobConsumer:
         bootstrap: host:port of a Kafka broker.
         publisher: where events and dead letters go.
         handle: does a job; called from as many threads as there are hands.
-        hands: how many jobs are done at once.
+        hands: how many jobs are at work at once.
         worker: name of this worker.
         session_timeout: seconds of silence after which the group gives its partitions away.
         grace: seconds to finish a job in hand after `stop` is set.
@@ -137,8 +138,8 @@ class JobConsumer:
             self._waiting.append(_Job(position, epoch, message.value() or b""))
 
     def _begin(self) -> None:
-        """Take jobs in hand while there is room."""
-        while self._waiting and len(self._in_hand) < self._hands:
+        """Take jobs in hand while there is room; one that is done and only waits for its turn takes little of it."""
+        while self._waiting and len(self._at_work()) < self._hands and len(self._in_hand) < LOOK_AHEAD:
             job = self._waiting.popleft()
             abandoned = threading.Event()
             future = self._threads.submit(
@@ -150,6 +151,9 @@ class JobConsumer:
                 abandoned=abandoned,
             )
             self._in_hand.append(_Work(job.position, job.epoch, abandoned, future))
+
+    def _at_work(self) -> list[Future[Outcome]]:
+        return [work.future for work in self._in_hand if not work.future.done()]
 
     def _settle(self) -> None:
         """Publish and commit what is done, each partition in its order; a bug in the handler is raised."""
@@ -212,11 +216,10 @@ class JobConsumer:
 
     def _drain(self) -> None:
         """Finish the job that ends first within the grace period, hand back the others."""
-        futures = [work.future for work in self._in_hand]
-        wait(futures, timeout=self._grace, return_when=FIRST_COMPLETED)
+        wait(self._at_work(), timeout=self._grace, return_when=FIRST_COMPLETED)
         for work in self._in_hand:
             work.abandoned.set()
-        wait(futures, timeout=HAND_BACK_PATIENCE)
+        wait(self._at_work(), timeout=HAND_BACK_PATIENCE)
         self._commit_after = 0.0
         self._settle()
         self._commit()

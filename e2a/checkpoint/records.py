@@ -82,7 +82,7 @@ class WorkerRecord(Frozen):
     failed: int = 0
     audio_seconds: float = 0.0
     work_seconds: float = 0.0
-    """Seconds in which the engine was speaking, for the parts that are done."""
+    """Seconds in which the engine was speaking, until the last part was done."""
     retaken: int = 0
     """Sentences that were said more than once."""
     doubtful: int = 0

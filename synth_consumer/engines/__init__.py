@@ -111,7 +111,7 @@ def create(settings: SynthSettings) -> Engine:
         raise UserError(message, ExitCode.CONFIG)
     try:
         factory = next(iter(found)).load()
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library that a package is linked with
         raise UserError(f"engine {settings.engine!r}: {error}", ExitCode.UNAVAILABLE) from error
     engine: Engine = factory(settings)
     return engine

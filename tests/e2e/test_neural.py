@@ -61,9 +61,9 @@ def test_a_book_by_a_coqui_model(book: Path, vits: Settings, kafka: str, redis: 
         health = json.load(urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "book.m4b").read_bytes() == expected
-    report = json.loads((tmp_path / "book.json").read_text())
+    report = json.loads((tmp_path / "book.report.json").read_text())
     assert report["speech"]["model"] == "tiny-vits"
-    assert report["retakes"] == json.loads((tmp_path / "alone/book.json").read_text())["retakes"]
+    assert report["retakes"] == json.loads((tmp_path / "alone/book.report.json").read_text())["retakes"]
     assert {(worker.engine, worker.model, worker.device) for worker in workers} == {("coqui", "tiny-vits", "cpu")}
     assert (health["status"], health["engine"], health["model"], health["device"]) == (
         "running",
@@ -85,7 +85,9 @@ def test_a_book_by_xtts_survives_a_kill(book: Path, xtts: Settings, kafka: str, 
         wait_until(lambda: any(worker.worker == "w0" and worker.book_id for worker in running.checkpoint.workers()))
         running.processes[1].send_signal(signal.SIGKILL)
         assert producing.wait(300) == 0
-    made, expected = (json.loads((folder / "book.json").read_text()) for folder in (tmp_path, tmp_path / "alone"))
+    made, expected = (
+        json.loads((folder / "book.report.json").read_text()) for folder in (tmp_path, tmp_path / "alone")
+    )
     assert made["chapters"] == expected["chapters"]
     assert made["retakes"] == expected["retakes"]
     assert (made["audio_seconds"], made["accounting"]) == (expected["audio_seconds"], expected["accounting"])

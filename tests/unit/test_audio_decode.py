@@ -1,6 +1,7 @@
 """Recordings of every kind become samples, and what is no recording is refused with a reason."""
 
 import io
+import wave
 
 import av
 import numpy as np
@@ -63,6 +64,17 @@ def test_channels_are_mixed_to_their_mean() -> None:
     """Two channels become one that is no louder."""
     pcm, _rate = decode(recording(tone(channels=2)))
     assert np.allclose(pcm, tone(channels=2).mean(axis=0), atol=1e-7)
+
+
+def test_a_header_that_claims_many_channels_ends_no_worker() -> None:
+    """Forty-four channels, as a damaged header may claim, are mixed like two."""
+    samples, target = np.tile(np.arange(44, dtype="<i2") * 100, 4000), io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setparams((44, 2, RATE, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    pcm, _rate = decode(target.getvalue())
+    assert pcm.shape == (4000,)
+    assert np.allclose(pcm, 2150 / 32768, atol=1e-6)
 
 
 @pytest.mark.parametrize(

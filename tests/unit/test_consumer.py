@@ -104,11 +104,13 @@ class Script:
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., MemoryBroker]:
     """Return a function that runs the loop on a script until `stop` is set."""
 
-    def start(script: Script, handle: Callable[..., Event | None], stop: threading.Event) -> MemoryBroker:
+    def start(
+        script: Script, handle: Callable[..., Event | None], stop: threading.Event, grace: float = 0
+    ) -> MemoryBroker:
         monkeypatch.setattr(consumer, "Consumer", lambda _config: script)
         monkeypatch.setattr(consumer, "COMMIT_PAUSE", 0.0)
         broker = MemoryBroker()
-        options: dict[str, Any] = {"bootstrap": "nowhere", "worker": "w0", "session_timeout": 6, "grace": 0}
+        options: dict[str, Any] = {"bootstrap": "nowhere", "worker": "w0", "session_timeout": 6, "grace": grace}
         JobConsumer(publisher=broker, handle=handle, **options).run(stop)
         return broker
 
@@ -220,6 +222,45 @@ def test_a_job_that_waits_does_not_hold_up_other_partitions(run: Callable[..., M
     broker = run(script, first_waits, stop)
     assert script.committed == {0: 0, 1: 3}
     assert [event.part for event in broker.messages(EVENTS)] == [1, 2, 3]  # type: ignore[union-attr]
+
+
+def test_a_job_that_takes_long_leaves_the_other_hand_free(run: Callable[..., MemoryBroker]) -> None:
+    """What is done but waits for its turn to be committed holds no hand: the engine goes on with the next, within
+    bounds."""
+    script, stop, enough = Script(*[0] * 200), threading.Event(), threading.Event()
+    order: list[int] = []
+
+    def after_poll() -> None:
+        if script.paused and len(order) == LOOK_AHEAD - 1:
+            enough.set()
+        if script.committed == {0: 200}:
+            stop.set()
+
+    def first_waits(job: ChapterJob, abandoned: threading.Event) -> Event:
+        assert job.part.index or enough.wait(10)
+        order.append(job.part.index)
+        return done(job, abandoned)
+
+    script.after_poll = after_poll
+    broker = run(script, first_waits, stop)
+    assert order.index(0) == LOOK_AHEAD - 1
+    assert [event.part for event in broker.messages(EVENTS)] == list(range(200))  # type: ignore[union-attr]
+
+
+def test_what_was_done_before_does_not_use_up_the_grace(run: Callable[..., MemoryBroker]) -> None:
+    """A worker that stops waits for a job at work, not for one that has long been done and waits for its turn."""
+    script, stop, second = Script(0, 0), threading.Event(), threading.Event()
+    script.after_poll = lambda: second.is_set() and stop.set()
+
+    def handle(job: ChapterJob, abandoned: threading.Event) -> Event | None:
+        if job.part.index:
+            second.set()
+        elif second.wait(30) and stop.wait(30) and abandoned.wait(0.2):
+            return None
+        return done(job, abandoned)
+
+    run(script, handle, stop, grace=30)
+    assert script.committed == {0: 2}
 
 
 def test_a_bug_in_a_job_that_was_let_go_ends_the_worker(run: Callable[..., MemoryBroker]) -> None:

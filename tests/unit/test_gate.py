@@ -1,7 +1,9 @@
 """Many together or one alone, and nobody waits for what is no longer wanted."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -81,6 +83,26 @@ def test_one_that_is_held_back_can_give_up(gate: Gate) -> None:
     abandoned.set()
     assert gives_up.result(30) is False  # type: ignore[attr-defined]
     first.leave.set()
+
+
+def test_of_many_that_want_to_be_alone_each_is(gate: Gate, request: pytest.FixtureRequest) -> None:
+    """However many wish it at the same moment, as after a crash, nobody else is in with one of them."""
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    company: list[int] = []
+    inside: set[object] = set()
+
+    def go(alone: bool) -> None:
+        for _ in range(300):
+            with gate.entered(alone=alone, abandoned=NEVER):
+                inside.add(me := object())
+                for _moment in range(1000):
+                    company.extend([len(inside)] * (alone and len(inside) > 1))
+                inside.remove(me)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(go, [True] * 6 + [False] * 2)) == [None] * 8
+    assert company == []
 
 
 def test_an_error_inside_leaves_the_gate_open(gate: Gate) -> None:

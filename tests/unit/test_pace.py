@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from e2a.plan import Speech, take_seed
-from synth_consumer.engines import Take
+from synth_consumer.engines import Take, TooLong
 from synth_consumer.pace import TEXTS, Pace, guess, measure, spoken_length
 from synth_consumer.quality import trim
 from tests.takes import hum
@@ -65,6 +65,21 @@ def test_a_voice_that_ends_abruptly_once_may_do_so_again() -> None:
     takes = iter([Take(trim(hum(LATE), RATE)[: -RATE // 10])])
     pace = measure(lambda text, _seed: next(takes, Take(hum(text))), RATE, a_speech(), "")
     assert pace.ending > -10
+
+
+def test_a_text_that_is_too_long_is_passed_over() -> None:
+    """A model that takes little at once is measured on the shorter texts; one that takes next to nothing is guessed."""
+
+    def short(most: int) -> Pace:
+        def say(text: str, _seed: int) -> Take:
+            if len(text) > most:
+                raise TooLong(text)
+            return Take(hum(text))
+
+        return measure(say, RATE, a_speech(), "w")
+
+    assert short(130).bounds(LATE) == pytest.approx(paced().bounds(LATE), rel=0.05)
+    assert short(10) == guess(a_speech(), "w")
 
 
 def test_without_a_text_nothing_is_said() -> None:

@@ -380,7 +380,7 @@ def test_sentences_that_were_said_again_are_told(
     )
     finish(book, tmp_path / "storage", (good, good.model_copy(update={"doubtful": ("no-stop",)})))
     assert produce(book) == ExitCode.OK
-    report = tmp_path / "book.json"
+    report = tmp_path / "book.report.json"
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == [f"2 sentences had a bad take, 1 are kept doubtful: see {report}"]
     assert Report.model_validate_json(report.read_bytes()).retakes[0] == good

@@ -1,6 +1,8 @@
 """Which take of a sentence is kept, and what is tried before."""
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -125,17 +127,52 @@ def test_a_single_character_that_is_too_long_is_poison(engine: Puppet, voice: Vo
         speak(engine, voice, LONG)
 
 
+def test_a_half_that_cannot_be_said_is_no_reason_to_fail(engine: Puppet, voice: Voice) -> None:
+    """A part of which every sentence was said is made, also when the last resort meets a half that is poison."""
+
+    def refuse(text: str) -> None:
+        if text == "nobody was there.":
+            raise Poison("the model knows none of its letters")
+
+    engine.before = refuse
+    engine.change = lambda take, utterance: cut(take) if utterance.text == LONG else take
+    (spoken,) = speak(engine, voice, LONG)
+    assert (spoken.takes, spoken.doubtful) == (3, ("no-stop",))
+
+
 @pytest.mark.parametrize("error", [Poison("no such voice"), Retryable("out of memory")])
 def test_passes_on_what_the_engine_says(engine: Puppet, voice: Voice, error: Exception) -> None:
-    """A refusal ends the part at once: no further sentence is begun."""
+    """A refusal ends the part at once: what is not begun by then never is."""
+    speaker, ended = Speaker(engine), threading.Event()
 
-    def refuse(_text: str) -> None:
-        raise error
+    def refuse(text: str) -> None:
+        if text == "One.":
+            raise error
+        assert ended.wait(30)
 
     engine.before = refuse
     with pytest.raises(type(error), match=str(error)):
-        speak(engine, voice, "One.", "Two.", "Three.")
-    assert engine.utterances == []
+        speaker.speak(["One.", "Two.", "Three."], voice, WANTED, lambda: None)
+    ended.set()
+    assert speaker.speak(["Last."], voice, WANTED, lambda: None)
+    assert set(engine.spoken) <= {"Two.", "Last."}
+
+
+def test_the_recording_reaches_the_engine(engine: Puppet, voice: Voice) -> None:
+    """A voice that is a recording is given with every take."""
+    engine.change = lambda take, utterance: cut(take) if utterance.text == LONG else take
+    speak(engine, voice._replace(clip=b"la la"), LONG)
+    assert [utterance.clip for utterance in engine.utterances] == [b"la la"] * 5
+
+
+def test_silence_around_the_words_is_cut_off(engine: Puppet, voice: Voice) -> None:
+    """However long it is, it is no reason to say the sentence again."""
+    (plain,) = speak(engine, voice, LONG)
+    silence = np.zeros(3 * engine.sample_rate, np.float32)
+    engine.change = lambda take, _utterance: take._replace(pcm=np.concatenate([silence, take.pcm, silence]))
+    (spoken,) = speak(engine, voice, LONG)
+    assert (spoken.takes, spoken.flaws) == (1, ())
+    assert len(spoken.pcm) == pytest.approx(len(plain.pcm), abs=0.11 * engine.sample_rate)
 
 
 def test_sentences_stay_in_order(voice: Voice) -> None:
@@ -169,6 +206,41 @@ def test_counts_the_seconds_in_which_it_speaks(engine: Puppet, voice: Voice, mon
     assert busy.seconds == 11
 
 
+def test_a_voice_that_waits_for_the_engine_can_be_abandoned(engine: Puppet, voice: Voice) -> None:
+    """While the engine says another part, a measurement that is no longer wanted is given up at once, unbegun."""
+    speaker, abandoned = Speaker(engine), threading.Event()
+    speaking, enough = threading.Event(), threading.Event()
+    engine.before = lambda _text: (speaking.set(), enough.wait(30))
+    abandoned.set()
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(speaker.speak, [LONG], voice, WANTED, lambda: None)
+        assert speaking.wait(30)
+        assert speaker.pace(voice.speech, b"", abandoned) is None
+        assert not other.done()
+        enough.set()
+    assert engine.spoken == [LONG]
+
+
+def test_a_voice_is_measured_without_a_break(engine: Puppet, voice: Voice) -> None:
+    """Sentences that come meanwhile wait: takes that each stood behind a whole part would need the time of many."""
+    speaker, queued = Speaker(engine), threading.Event()
+
+    def texts() -> Iterator[str]:
+        yield from (LONG, LONG)
+        queued.set()
+
+    def before(_text: str) -> None:
+        if not engine.spoken:
+            threads.submit(speaker.speak, texts(), voice, WANTED, lambda: None)
+            assert queued.wait(30)
+
+    engine.before = before
+    with ThreadPoolExecutor(1) as threads:
+        assert speaker.pace(voice.speech, b"", WANTED) == voice.pace
+    assert engine.spoken.index(LONG) == len(engine.spoken) - 2
+    assert len(set(engine.spoken[:-2])) > 5
+
+
 class Deaf(Recogniser):
     """Hears something else the first time, and then what was said."""
 
@@ -199,6 +271,10 @@ def test_a_recogniser_has_a_say(engine: Puppet, voice: Voice) -> None:
         ("他打开门，没有人在那里。", ("他打开门，", "没有人在那里。")),  # noqa: RUF001
         ("a; very long one without any other stop", ("a; very long one", "without any other stop")),
         ("abcdefgh", ("abcd", "efgh")),
+        ("It was 3.14159 metres or so wide", ("It was 3.14159", "metres or so wide")),
+        ("At 10:30 she left for good", ("At 10:30 she", "left for good")),
+        ("It cost 1,000,000 dollars", ("It cost", "1,000,000 dollars")),
+        ("He said “Go home.” Then he went", ("He said “Go home.”", "Then he went")),
     ],
 )
 def test_cuts_at_the_best_place_near_the_middle(text: str, halves: tuple[str, str]) -> None:

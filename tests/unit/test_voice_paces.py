@@ -100,6 +100,28 @@ def test_a_pace_that_cannot_be_read_is_measured_again(place: Place) -> None:
     assert engine.spoken
 
 
+def test_other_weights_are_poison_also_in_what_another_version_measured(place: Place) -> None:
+    """Measuring again would let two narrators into one book; with the same weights it does not."""
+    speech = a_speech(model="alto")
+    place.store.put(keys.pace(speech_digest(speech)), b'{"weights": "a"}')
+    _engine, voices = place.worker("w1", weights="b")
+    with pytest.raises(Poison, match="other weights of model 'alto'"):
+        voices.of(speech, WANTED)
+    engine, others = place.worker("w0", weights="a")
+    assert others.of(speech, WANTED)
+    assert engine.spoken
+
+
+def test_the_first_measurement_counts(place: Place) -> None:
+    """What another worker has stored meanwhile, as when Redis was away, stays and is gone by."""
+    engine, voices = place.worker()
+    key, theirs = keys.pace(speech_digest(a_speech())), a_pace().model_copy(update={"offset": 0.25})
+    engine.before = lambda _text: place.store.put(key, theirs.model_dump_json().encode())
+    voice = voices.of(a_speech(), WANTED)
+    assert voice is not None
+    assert voice.pace == theirs
+
+
 def test_waits_while_another_measures(place: Place) -> None:
     """A voice that somebody else is measuring is not measured twice."""
     lease = f"voice/{speech_digest(a_speech())}"

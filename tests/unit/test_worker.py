@@ -204,6 +204,14 @@ def test_a_part_that_is_there_is_no_poison(bench: Bench, part: Part) -> None:
     assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
 
 
+def test_a_part_whose_holders_died_twice_is_tried_again(bench: Bench, part: Part) -> None:
+    """The third holder is the last that tries."""
+    for holder in ("a", "b"):
+        assert bench.checkpoint.claim(f"part/{part.digest}", holder, 6)
+        bench.clock.now += 7
+    assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
+
+
 def test_a_part_that_killed_its_workers_is_poison(bench: Bench, part: Part) -> None:
     """After three holders that died the fourth does not try, and the book may be tried again later."""
     for holder in ("a", "b", "c"):

@@ -1,0 +1,72 @@
+"""What a worker says of itself."""
+
+import pytest
+from prometheus_client import REGISTRY
+
+from e2a.plan import Retake
+from synth_consumer.status import Status
+from tests.unit.builders import a_job, a_part, a_sidecar
+from tests.unit.puppet import Puppet
+
+
+@pytest.fixture
+def status(monkeypatch: pytest.MonkeyPatch) -> Status:
+    """Return the status of a worker whose engine is on a GPU, at 1,000 s."""
+    engine = Puppet(at_once=4)
+    engine.model, engine.device = "alto", "cuda:0 NVIDIA H100"
+    monkeypatch.setattr(engine, "memory", lambda: 7)
+    monkeypatch.setattr("synth_consumer.status.time.time", lambda: 1000.0)
+    return Status("w0", engine)
+
+
+def test_health_says_what_speaks_and_where(status: Status) -> None:
+    """Before the first take the page has no age of one."""
+    assert status.health() == {
+        "service": "e2a-synth",
+        "worker": "w0",
+        "engine": "espeak",
+        "model": "alto",
+        "device": "cuda:0 NVIDIA H100",
+        "memory_bytes": 7,
+        "speaking": False,
+        "last_take_seconds": None,
+    }
+
+
+def test_health_says_how_long_ago_it_spoke(status: Status, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The age of the last take grows, and a worker with a part in hand is speaking."""
+    status.started(a_job())
+    status.took()
+    monkeypatch.setattr("synth_consumer.status.time.time", lambda: 1012.3)
+    health = status.health()
+    assert (health["speaking"], health["last_take_seconds"]) == (True, 12.3)
+    assert status.snapshot(()).last_take == 1000
+
+
+def test_names_the_part_that_was_begun_first(status: Status) -> None:
+    """Of two parts in hand the earlier is shown, then the other, each with its own count of sentences."""
+    first, second = a_job(a_part(3)), a_job(a_part(4))
+    status.started(first)
+    status.started(second)
+    status.spoke(second)
+    assert (status.snapshot(()).part, status.snapshot(()).sentence) == (3, 0)
+    status.left(first)
+    status.spoke(first)
+    assert (status.snapshot(()).part, status.snapshot(()).sentence) == (4, 1)
+
+
+def test_counts_bad_takes(status: Status) -> None:
+    """A sentence is retaken when it was said more than once, and doubtful when no take was good."""
+    before = [_retakes(outcome) for outcome in ("good", "doubtful")]
+    bad = Retake(sentence=0, start=0.0, text="Yes.", takes=1, flaws=("too-short",), doubtful=("too-short",))
+    mended = bad.model_copy(update={"takes": 2, "doubtful": ()})
+    sidecar = a_sidecar(a_part(), retakes=(bad, mended, mended))
+    status.finished(sidecar, 5.0)
+    record = status.snapshot(())
+    assert (record.done, record.retaken, record.doubtful, record.work_seconds) == (1, 2, 1, 5.0)
+    assert record.audio_seconds == sidecar.seconds
+    assert [_retakes(outcome) for outcome in ("good", "doubtful")] == [before[0] + 2, before[1] + 1]
+
+
+def _retakes(outcome: str) -> float:
+    return REGISTRY.get_sample_value("e2a_retakes_total", {"outcome": outcome}) or 0.0
