@@ -34,8 +34,12 @@ _CUTS = (
 """Where a sentence may be cut, the best places first; not in `3.14`, `10:30` or `1914–18`."""  # noqa: RUF001
 
 
+Check = Callable[[], None]
+"""Raises `_Abandoned` when what is being said is no longer wanted."""
+
+
 class _Abandoned(Exception):
-    """The voice is no longer wanted, so it need not be measured."""
+    """Nobody wants it any more, so it need not be said or measured."""
 
 
 class Voice(NamedTuple):
@@ -126,65 +130,59 @@ class Speaker:
             Retryable: the engine failed for now.
         """
 
-        def sentence(text: str) -> Spoken | None:
-            spoken = self._best(text, voice, abandoned)
+        over = threading.Event()
+
+        def check() -> None:
+            if abandoned.is_set() or over.is_set():
+                raise _Abandoned
+
+        def sentence(text: str) -> Spoken:
+            spoken = self._best(text, voice, check)
             spoke()
             return spoken
 
         futures = [self._threads.submit(sentence, text) for text in texts]
-        pending: set[Future[Spoken | None]] = set(futures)
+        pending = set(futures)
         try:
             while pending:
                 done, pending = wait(pending, timeout=POLL, return_when=FIRST_COMPLETED)
                 if abandoned.is_set() and _cancelled(pending):
                     return None
-                if any(future.result() is None for future in done):
-                    return None
+                for future in done:
+                    future.result()
+        except _Abandoned:
+            return None
         finally:
-            for future in pending:
-                future.cancel()
-        return [spoken for spoken in (future.result() for future in futures) if spoken]
+            over.set()
+            _cancelled(pending)
+        return [future.result() for future in futures]
 
-    def _best(self, text: str, voice: Voice, abandoned: threading.Event) -> Spoken | None:
-        """Return the first good take of a sentence, or the best of all; None when it is abandoned before."""
+    def _best(self, text: str, voice: Voice, check: Check) -> Spoken:
+        """Return the first good take of a sentence, or the best of all."""
         tried: list[Spoken] = []
         for attempt, variety in enumerate(VARIETIES if self._engine.varies else VARIETIES[:1]):
-            if abandoned.is_set():
-                return None
+            check()
             try:
                 tried.append(self._try(text, voice, attempt, variety))
             except TooLong:
                 if len(text) < 2:
                     raise
-                return self._in_two(text, voice, abandoned, self._best)
+                return self._in_two(text, voice, check, self._best)
             if not tried[-1].doubtful:
                 break
         if tried[-1].doubtful and len(text) >= SHORTEST:
             with suppress(Poison):  # the whole was said, so what cannot be said of it alone is no reason to fail
-                halves = self._in_two(text, voice, abandoned, self._once)
-                if halves is None:
-                    return None
-                tried.append(halves)
+                tried.append(self._in_two(text, voice, check, self._once))
         best = min(tried, key=lambda each: badness(each.doubtful))
         return best._replace(takes=sum(each.takes for each in tried), flaws=tried[0].doubtful)
 
-    def _once(self, text: str, voice: Voice, abandoned: threading.Event) -> Spoken | None:
+    def _once(self, text: str, voice: Voice, check: Check) -> Spoken:
         """Return one take of a piece of a sentence, the last resort."""
-        if abandoned.is_set():
-            return None
+        check()
         return self._try(text, voice, len(VARIETIES), VARIETIES[-1])
 
-    def _in_two(
-        self,
-        text: str,
-        voice: Voice,
-        abandoned: threading.Event,
-        say: Callable[[str, Voice, threading.Event], Spoken | None],
-    ) -> Spoken | None:
-        said = [say(piece, voice, abandoned) for piece in in_two(text)]
-        pieces = [piece for piece in said if piece]
-        if len(pieces) < len(said):
-            return None
+    def _in_two(self, text: str, voice: Voice, check: Check, say: Callable[[str, Voice, Check], Spoken]) -> Spoken:
+        pieces = [say(piece, voice, check) for piece in in_two(text)]
         return Spoken(
             np.concatenate([piece.pcm for piece in pieces]),
             sum(piece.takes for piece in pieces),
@@ -210,7 +208,7 @@ class Speaker:
         return take
 
 
-def _cancelled(futures: Iterable[Future[Spoken | None]]) -> int:
+def _cancelled(futures: Iterable[Future[Spoken]]) -> int:
     """Cancel what is not begun and return how many that were."""
     return sum(future.cancel() for future in futures)
 

@@ -175,6 +175,25 @@ def test_silence_around_the_words_is_cut_off(engine: Puppet, voice: Voice) -> No
     assert len(spoken.pcm) == pytest.approx(len(plain.pcm), abs=0.11 * engine.sample_rate)
 
 
+def test_a_part_that_has_failed_is_not_said_again(voice: Voice) -> None:
+    """What is being said when another sentence fails is not tried again when it comes out bad."""
+    engine, failed = Puppet(at_once=2), threading.Event()
+    speaker = Speaker(engine)
+
+    def before(text: str) -> None:
+        if text == "One.":
+            raise Retryable("out of memory")
+        assert failed.wait(30)
+
+    engine.before = before
+    engine.change = lambda take, _utterance: cut(take)
+    with pytest.raises(Retryable):
+        speaker.speak([LONG, "One."], voice, WANTED, lambda: None)
+    failed.set()
+    speaker._threads.shutdown()
+    assert engine.spoken == [LONG]
+
+
 def test_sentences_stay_in_order(voice: Voice) -> None:
     """Whatever is finished first, the sounds come in the order of the sentences."""
     engine, second_done = Puppet(at_once=2), threading.Event()
