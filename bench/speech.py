@@ -3,13 +3,17 @@
 The models are RANDOM WEIGHTS in the shapes of an XTTS: they say nothing that could be judged, but they cost what
 trained ones of their size cost, and they are wired to stop after as many tokens as speech would take. On a GPU it is
 the size of XTTSv2 with its vocoder, timed by the clock on the wall; on a CPU two smaller ones with a vocoder so small
-that it hardly counts, timed by the CPU seconds of one thread, which do not depend on what else the machine does.
+that it hardly counts, timed by the CPU seconds of one thread, which depend little on what else the machine does.
+
+All runs of a model have the same sampling settings and the same texts. On a GPU few slots, and coqui-tts, get fewer
+of them, drawn evenly by length. The first and the last sentences of a run are in its time, when slots are free.
 
 At the end, the share of slots that are busy: with refill, and when a batch waits for its last sentence.
 """
 
 import argparse
 import contextlib
+import gc
 import json
 import platform
 import random
@@ -29,6 +33,7 @@ from unittest import mock
 import numpy as np
 import torch
 
+from e2a.errors import Retryable, UserError
 from e2a.plan import Speech, take_seed
 from e2a.settings import SynthSettings
 from synth_consumer.engines import Take, Utterance
@@ -40,8 +45,13 @@ WORDS = "the sea and wind of a dark night they spoke nothing but old letters whi
 TOKENS_PER_CHARACTER = 22050 / 1024 / 15
 """Audio tokens a second over characters a second of a narrator. Here a character is a token of the text too; the real
 tokenizer needs fewer, so prefill is overstated."""
+ROUNDS = 6
+"""Sentences for each slot of a GPU, at least: the first and the last leave some of them free."""
 SAMPLE_EVERY = 200
 """Milliseconds between looks at how busy the GPU is."""
+
+
+Figures = dict[str, Any]
 
 
 class Size(NamedTuple):
@@ -88,6 +98,13 @@ def make_texts(count: int) -> list[str]:
     return texts
 
 
+def some_of(texts: Sequence[str], count: int) -> list[str]:
+    """Return so many texts at least, as many short and long ones among them as among all."""
+    by_length = sorted(texts, key=len)[:: max(1, len(texts) // count)]
+    random.Random(0).shuffle(by_length)
+    return by_length
+
+
 @contextlib.contextmanager
 def loaded(folder: Path, size: Size, device: str, *, batch: int, precision: str) -> Iterator[XttsEngine]:
     """Load the engine and end its thread at the end."""
@@ -128,20 +145,23 @@ def seconds_said_by_coqui(model: Any, texts: Sequence[str]) -> float:
 
 @contextlib.contextmanager
 def watch_gpu() -> Iterator[list[int]]:
-    """Collect how busy the GPU is, in percent, while the block runs; nothing without nvidia-smi."""
+    """Collect how busy the GPU is, in percent, while the block runs; nothing where nvidia-smi cannot tell."""
     busy: list[int] = []
     if not shutil.which("nvidia-smi"):
         yield busy
         return
-    command = ["nvidia-smi", "--id=0", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    gpu = f"--id=GPU-{torch.cuda.get_device_properties(0).uuid}"
+    command = ["nvidia-smi", gpu, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     with subprocess.Popen([*command, f"--loop-ms={SAMPLE_EVERY}"], stdout=subprocess.PIPE, text=True) as process:
-        yield busy
-        process.terminate()
-        output, _ = process.communicate()
+        try:
+            yield busy
+        finally:
+            process.terminate()
+            output, _ = process.communicate()
     busy += [int(line) for line in output.split() if line.isdigit()]
 
 
-def timed(device: str, speak: Callable[[Sequence[str]], float], texts: Sequence[str]) -> dict[str, object]:
+def timed(device: str, speak: Callable[[Sequence[str]], float], texts: Sequence[str]) -> Figures:
     """Return the figures of saying all texts by a function that returns the seconds of audio."""
     on_gpu = device == "cuda"
     clock = time.monotonic if on_gpu else time.process_time
@@ -151,7 +171,7 @@ def timed(device: str, speak: Callable[[Sequence[str]], float], texts: Sequence[
         started = clock()
         audio = speak(texts)
         seconds = clock() - started
-    figures: dict[str, object] = {
+    figures: Figures = {
         "sentences": len(texts),
         "audio_s": round(audio, 1),
         "wall_s" if on_gpu else "cpu_s": round(seconds, 2),
@@ -165,23 +185,53 @@ def timed(device: str, speak: Callable[[Sequence[str]], float], texts: Sequence[
     return figures
 
 
+def run_coqui(folder: Path, size: Size, device: str, texts: Sequence[str]) -> Figures:
+    """Return the figures of coqui-tts, one sentence after the other."""
+    with loaded(folder, size, device, batch=1, precision="float32") as engine:
+        seconds_said_by_coqui(engine._xtts, texts[:1])
+        return timed(device, partial(seconds_said_by_coqui, engine._xtts), texts)
+
+
+def run_engine(folder: Path, size: Size, device: str, texts: Sequence[str], *, batch: int, precision: str) -> Figures:
+    """Return the figures of engine xtts."""
+    with loaded(folder, size, device, batch=batch, precision=precision) as engine:
+        say(engine, texts[:2])
+        figures = timed(device, partial(seconds_said, engine), texts)
+        assert engine._decoder
+        left = engine._decoder.slots
+    return figures if left == batch else figures | {"slots_after_out_of_memory": left}
+
+
+def attempt(run: Callable[[], Figures]) -> Figures:
+    """Return the figures of a run, or why there are none; what it had on the GPU is free afterwards."""
+    try:
+        return run()
+    except (Retryable, UserError, torch.OutOfMemoryError) as error:
+        return {"failed": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
+    finally:
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 def measure(size: Size, device: str, batches: Sequence[int], precisions: Sequence[str], count: int) -> None:
     """Print the figures of one model: coqui-tts one by one, then each number of slots."""
+    on_gpu = device == "cuda"
+    texts = make_texts(max(count, ROUNDS * max(batches)) if on_gpu else count)
+    rate = "characters_a_second"
     with tempfile.TemporaryDirectory(prefix="e2a-bench-") as name:
         folder = make_model(Path(name), size)
-        shape = f"RANDOM WEIGHTS, {size.layers} x {size.width}"
-        with loaded(folder, size, device, batch=1, precision="float32") as engine:
-            say(engine, make_texts(1))
-            figures = timed(device, partial(seconds_said_by_coqui, engine._xtts), make_texts(max(4, count // 4)))
-        print(json.dumps({"model": shape, "by": "coqui-tts, one by one"} | figures), flush=True)
+        what = {"model": f"RANDOM WEIGHTS, {size.layers} x {size.width}", "device": "GPU" if on_gpu else "CPU"}
+        single = attempt(partial(run_coqui, folder, size, device, some_of(texts, count)))
+        print(json.dumps(what | {"by": "coqui-tts, one by one", "precision": "float32"} | single), flush=True)
         for precision in precisions:
             for batch in batches:
-                texts = make_texts(max(count, 6 * batch) if device == "cuda" else count)
-                with loaded(folder, size, device, batch=batch, precision=precision) as engine:
-                    say(engine, texts[:2])
-                    figures = timed(device, partial(seconds_said, engine), texts)
-                what = {"model": shape, "by": "engine xtts", "slots": batch, "precision": precision}
-                print(json.dumps(what | figures), flush=True)
+                some = some_of(texts, max(count, ROUNDS * batch) if on_gpu else count)
+                run = partial(run_engine, folder, size, device, some, batch=batch, precision=precision)
+                figures = attempt(run)
+                if rate in figures and rate in single:
+                    figures["times_one_by_one"] = round(figures[rate] / single[rate], 1)
+                shown = {"by": "engine xtts", "slots": batch, "precision": precision}
+                print(json.dumps(what | shown | figures), flush=True)
 
 
 def busy_share(engine: XttsEngine, slots: int, groups: Sequence[Sequence[str]]) -> float:
@@ -217,27 +267,45 @@ def measure_refill(slots: int, count: int) -> None:
             }
             for way, groups in ways.items():
                 share = busy_share(engine, slots, groups)
-                print(json.dumps({"slots": slots, "sentences": count, "way": way, "busy_share": round(share, 3)}))
+                shown = {"model": "RANDOM WEIGHTS, 2 x 64", "device": "CPU", "slots": slots, "sentences": count}
+                print(json.dumps(shown | {"way": way, "share_of_slots_busy": round(share, 3)}), flush=True)
+
+
+def processor() -> str:
+    """Return what the CPU is called."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the speech of engine xtts with random weights.")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--sentences", type=int, default=12, help="of each run, more on a GPU with many slots")
+    parser.add_argument("--sentences", type=int, default=16, help="of each run, more on a GPU with many slots")
     options = parser.parse_args()
-    hardware = torch.cuda.get_device_name() if options.device == "cuda" else f"1 thread of {platform.machine()}, NO GPU"
-    sizes = [REAL] if options.device == "cuda" else [MIDDLE, TINY]
-    described = ", ".join(f"{size.layers} x {size.width}" for size in sizes)
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    command = " ".join(["python -m bench.speech", *sys.argv[1:]])
-    print(json.dumps({"hardware": hardware, "models": f"RANDOM WEIGHTS, {described}"} | versions))
-    print(json.dumps({"command": command}), flush=True)
-    if options.device == "cuda":
-        measure(REAL, "cuda", [1, 2, 4, 8, 16, 32, 64], ["float32", "float16"], options.sentences)
+    on_gpu = options.device == "cuda"
+    torch.set_num_threads(1)
+    print(f"$ {' '.join(['python -m bench.speech', *sys.argv[1:]])}")
+    print(
+        json.dumps(
+            {
+                "hardware": torch.cuda.get_device_name() if on_gpu else f"NO GPU: 1 thread of {processor()}",
+                "seconds": "on the wall" if on_gpu else "of the CPU: cpu_s, and each rate is a CPU second",
+                "models": "RANDOM WEIGHTS, layers x width; XTTSv2 is 30 x 1024",
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+            }
+        ),
+        flush=True,
+    )
+    if on_gpu:
+        measure(REAL, "cuda", [1, 2, 4, 8, 16, 32, 64], ["float32", "float16", "bfloat16"], options.sentences)
     else:
-        torch.set_num_threads(1)
+        torch.backends.mkldnn.set_flags(False)  # it compiles for each length of a sentence: the first run would pay
         measure(MIDDLE, "cpu", [1, 4, 8, 16], ["float32"], options.sentences)
-        measure(TINY, "cpu", [1, 4, 8, 16, 32], ["float32"], 4 * options.sentences)
+        measure(TINY, "cpu", [1, 8, 32], ["float32"], 2 * options.sentences)
     measure_refill(16, 20 * options.sentences)
 
 

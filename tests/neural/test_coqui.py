@@ -14,7 +14,8 @@ from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.plan import Speech, clip_voice, take_seed
 from e2a.settings import SynthSettings
 from synth_consumer.engines import Engine, TooLong, Utterance, create
-from synth_consumer.engines.coqui.engine import LISTED, SILENCE, CoquiEngine
+from synth_consumer.engines.coqui.asking import LISTED, SILENCE
+from synth_consumer.engines.coqui.engine import BRIEF, CoquiEngine
 from tests.neural.tiny import VOICE, hum, tiny_glow, tiny_vits, tiny_xtts
 
 TEXT = "She counted two hundred and fourteen umbrellas."
@@ -239,8 +240,58 @@ def test_xtts_that_never_stops_is_cut(tmp_path: Path) -> None:
 
 def test_a_text_too_long_for_xtts_is_to_be_split(xtts: CoquiEngine) -> None:
     """More tokens than it takes is said in pieces."""
-    with pytest.raises(TooLong, match="tokens; model 'tiny-xtts' takes fewer than 402"):
+    with pytest.raises(TooLong, match="tokens; an XTTS takes fewer than 402"):
         xtts.say(utterance("over and over " * 40))
+
+
+def test_a_number_that_cannot_be_written_out_is_to_be_split(xtts: CoquiEngine) -> None:
+    """What the tokenizer gives up on is no crash."""
+    with pytest.raises(TooLong, match="model 'tiny-xtts' cannot read '999.*' in 'en': OverflowError"):
+        xtts.say(utterance("9" * 400))
+
+
+def test_a_text_too_brief_for_a_model_is_poison(glow: CoquiEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some models fail when they get a few letters; the worker goes on, and the book's report has the reason."""
+    durations = glow._model.encoder.duration_predictor
+    monkeypatch.setattr(durations, "forward", lambda letters, _mask: -20 + 0 * letters[:, :1])
+    with pytest.raises(Poison, match="'glow' cannot say 'I', which may be too short.*input size"):
+        glow.say(utterance("I"))
+    assert len(glow.say(utterance("Two.")).pcm)
+
+
+def test_only_a_brief_text_may_be_too_brief(glow: CoquiEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that fails on a longer one is broken, and the worker with it."""
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise RuntimeError("sizes do not match")
+
+    monkeypatch.setattr(glow._model, "inference", fail)
+    with pytest.raises(Poison, match="sizes do not match"):
+        glow.say(utterance("I" * BRIEF))
+    with pytest.raises(RuntimeError, match="sizes do not match"):
+        glow.say(utterance("I" * (BRIEF + 1)))
+
+
+@pytest.mark.parametrize("error", [torch.AcceleratorError("CUDA error"), RuntimeError("cuDNN error: NOT_SUPPORTED")])
+def test_a_gpu_that_fails_is_no_fault_of_the_text(
+    glow: CoquiEngine, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A worker whose GPU is broken ends, and does not call one text after the other unspeakable."""
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(glow._model, "inference", fail)
+    with pytest.raises(type(error), match=str(error)):
+        glow.say(utterance("No."))
+
+
+def test_warms_up_with_more_than_a_few_letters(vits_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is not made for brief texts starts."""
+    said: list[str] = []
+    monkeypatch.setattr(CoquiEngine, "say", lambda _engine, utterance: said.append(utterance.text))
+    load(vits_folder)
+    assert len(said[0]) > BRIEF
 
 
 def test_memory_that_is_full_may_be_free_later(vits: CoquiEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """Finding, licensing and loading models: what works, and that all that can be wrong with files is one line."""
 
+import fcntl
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 import torch
+from transformers.utils.hub import httpx
 
 from e2a.errors import ExitCode, UserError
 from e2a.settings import SynthSettings
@@ -138,6 +141,14 @@ def test_names_what_is_not_there(
         (tmp_path / file).touch()
     with pytest.raises(UserError, match=reason) as caught:
         find(named)
+    assert caught.value.code == ExitCode.CONFIG
+
+
+def test_a_path_that_coqui_would_misread_is_refused(vits_folder: Path, tmp_path: Path) -> None:
+    """By its path alone it takes a VITS for a model of fairseq, and fails with what nobody could make sense of."""
+    folder = shutil.copytree(vits_folder, tmp_path / "fairseq/vits")
+    with pytest.raises(UserError, match="call it otherwise") as caught:
+        find(folder)
     assert caught.value.code == ExitCode.CONFIG
 
 
@@ -268,6 +279,54 @@ def test_names_why_a_download_failed(
     assert caught.value.code == ExitCode.UNAVAILABLE
 
 
+def test_a_download_that_breaks_off_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of Hugging Face has errors of its own."""
+
+    def cut_off(*_args: object, **_options: object) -> str:
+        raise httpx.RemoteProtocolError("peer closed connection")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", cut_off)
+    with pytest.raises(UserError, match="cannot be downloaded: RemoteProtocolError: peer closed connection"):
+        find(XTTS)
+
+
+def test_a_server_that_goes_silent_is_not_waited_for(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """coqui-tts itself sets no limit."""
+
+    def request(_session: object, **options: object) -> requests.Response:
+        assert options["timeout"] == models.STALLED
+        raise requests.ReadTimeout("Read timed out.")
+
+    monkeypatch.setattr("requests.sessions.Session.request", request)
+    with pytest.raises(UserError, match="cannot be downloaded: ReadTimeout: Read timed out."):
+        find(VITS)
+
+
+def test_one_process_downloads_at_once(vits_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second worker would take the half that is there for the whole."""
+
+    def answer() -> bytes:
+        handle = os.open(cache, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        return zipped(vits_folder)
+
+    asked = serve(monkeypatch, answer)
+    find(VITS)
+    find(VITS)
+    assert len(asked) == 1
+
+
+def test_models_of_fairseq_are_refused_before_they_are_downloaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """coqui-tts would fetch one for any language, but says nothing of it that an engine could go by."""
+    asked = serve(monkeypatch, unplugged)
+    with pytest.raises(UserError, match=r"fairseq \(MMS\), without a config.*tts --list_models") as caught:
+        find("tts_models/hin/fairseq/vits")
+    assert caught.value.code == ExitCode.CONFIG
+    assert not asked
+
+
 @pytest.mark.parametrize("model", ["tts_models/en/ljspeech/opera", "tts_models/en", "tts_models/"])
 def test_names_a_model_that_the_catalogue_lacks(model: str, cache: Path) -> None:
     """A name that is not in the catalogue is a wrong setting."""
@@ -309,10 +368,14 @@ def test_a_missing_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first visible GPU is taken, and called by its number and its name."""
+    """The first visible GPU is taken, called by its number and its name, and told to compute alike every time."""
+    monkeypatch.setattr("torch.backends.cudnn.deterministic", False)
+    monkeypatch.setattr("torch.backends.cudnn.allow_tf32", True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda _where: "NVIDIA H100")
     assert models.describe(models.device(SynthSettings())) == "cuda:0 NVIDIA H100"
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize(

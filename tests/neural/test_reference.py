@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from e2a.errors import Poison
+from e2a.errors import Poison, Retryable
 from synth_consumer.engines.coqui import models, reference
 from tests.neural.tiny import hum, wav
 
@@ -96,6 +96,19 @@ def test_a_recording_is_listened_to_once(xtts: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(xtts.config, "max_ref_len", 1)
     reference.latents(xtts, hum())
     assert heard == [4 * reference.RATE, 4 * reference.RATE, reference.RATE]
+
+
+def test_memory_may_run_out_while_it_listens(xtts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that is full now may have room later: nothing is remembered of it."""
+
+    def full(*_args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xtts, "get_speaker_embedding", full)
+        with pytest.raises(Retryable, match="no memory to listen to the recording: CUDA out of memory"):
+            reference.latents(xtts, hum())
+    assert reference.latents(xtts, hum())[1].isfinite().all()
 
 
 def test_few_voices_are_remembered(xtts: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The engine `xtts`: what coqui's own inference says, for many threads at once."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from synth_consumer.engines import Take, TooLong, Utterance
 from synth_consumer.engines.coqui import models, reference
 from synth_consumer.engines.coqui.transformer import Transformer
 from synth_consumer.engines.coqui.xtts import MODEL, XttsEngine
+from synth_consumer.pace import measure
+from synth_consumer.speaker import Speaker, Voice
 from tests.neural.tiny import LANGUAGES, VOICE, hum, tiny_xtts
 
 SENTENCES = [
@@ -187,8 +190,23 @@ def test_speaks_with_the_voice_of_a_recording(likeliest: XttsEngine) -> None:
 
 def test_a_text_that_is_too_long_is_named_so(engine: XttsEngine) -> None:
     """What the model has no positions for is to be said in pieces."""
-    with pytest.raises(TooLong, match="tokens; XTTS takes fewer than 402"):
+    with pytest.raises(TooLong, match="tokens; an XTTS takes fewer than 402"):
         engine.say(utterance("hedgehog " * 60))
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "9" * 400), ("es", f"Hay {10**30} mares."), ("hi", "1 2")])
+def test_numbers_that_it_cannot_write_out_are_no_crash(engine: XttsEngine, language: str, text: str) -> None:
+    """The tokenizer knows no number as large, and in Hindi none at all."""
+    with pytest.raises(TooLong, match=f"XTTS cannot read '{text[:9]}.*' in '{language}': .*Error"):
+        engine._tokens(text, language)
+
+
+def test_a_number_too_large_to_write_out_is_said_in_pieces(engine: XttsEngine) -> None:
+    """Nothing of it is lost."""
+    voice = Voice(speech(language="es"), measure(lambda _text, _seed: Take(np.zeros(9)), 24000, speech(), "", 1))
+    spoken = Speaker(engine).speak([f"Hay {10**30} mares."], voice, threading.Event(), lambda: None)
+    assert spoken
+    assert len(spoken[0].pcm) > 24000
 
 
 def test_marks_alone_are_a_short_silence(engine: XttsEngine) -> None:
@@ -224,6 +242,17 @@ def test_cuts_a_take_that_runs_away(tmp_path: Path) -> None:
     assert len(short.codes) < len(long.codes) < 200
 
 
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+def test_a_take_of_one_token_has_a_sound_at_any_speed(engine: XttsEngine, speed: float) -> None:
+    """A model that stops at once gives a bad take, which is said again, and not a crash."""
+    gpt = engine._xtts.gpt
+    stop = 1000 * torch.eye(gpt.num_audio_tokens)[gpt.stop_audio_token]
+    with mock.patch.object(gpt.mel_head, "forward", lambda hidden: stop.expand(len(hidden), -1)):
+        take = engine.say(utterance(speed=speed))
+    assert len(take.codes) == 1
+    assert len(take.pcm)
+
+
 def test_memory_of_the_vocoder_may_run_out(engine: XttsEngine) -> None:
     """Then it may work later, and does."""
     with (
@@ -255,19 +284,30 @@ def test_speaks_with_16_bits(xtts_folder: Path, precision: str) -> None:
         assert len(take.pcm) > 24000
 
 
-def test_one_thread_tokenizes_and_one_vocodes_at_once(engine: XttsEngine) -> None:
-    """The tokenizer's helpers keep notes between calls, and the vocoder's memory is reckoned for one sentence."""
-    tokenizer, vocoder = engine._xtts.tokenizer, engine._xtts.hifigan_decoder
+def test_one_thread_tokenizes_at_once(engine: XttsEngine) -> None:
+    """The tokenizer's helpers keep notes between calls."""
+    tokenizer = engine._xtts.tokenizer
     held: list[bool] = []
 
     def encode(*args: Any, real: Any = tokenizer.encode, **options: Any) -> Any:
         held.append(engine._tokenizing.locked())
         return real(*args, **options)
 
+    with mock.patch.object(tokenizer, "encode", encode):
+        engine.say(utterance())
+    assert held == [True]
+
+
+def test_one_thread_vocodes_for_all(engine: XttsEngine) -> None:
+    """The vocoder's memory is reckoned for one sentence, and every thread that calls torch costs some more."""
+    vocoder = engine._xtts.hifigan_decoder
+    callers: set[int] = set()
+
     def forward(*args: Any, real: Any = vocoder.forward, **options: Any) -> Any:
-        held.append(engine._vocoding.locked())
+        callers.add(threading.get_ident())
         return real(*args, **options)
 
-    with mock.patch.object(tokenizer, "encode", encode), mock.patch.object(vocoder, "forward", forward):
-        engine.say(utterance())
-    assert held == [True, True]
+    with mock.patch.object(vocoder, "forward", forward), ThreadPoolExecutor(4) as threads:
+        barrier = threading.Barrier(4)
+        list(threads.map(lambda text: (barrier.wait(), engine.say(utterance(text))), SENTENCES[:4]))
+    assert len(callers) == 1

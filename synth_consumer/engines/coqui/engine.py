@@ -1,6 +1,7 @@
 """Any model that coqui-tts loads, by its own inference, one sentence at a time."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,15 +11,15 @@ import torch
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.plan import Speech, model_name
 from e2a.settings import SynthSettings
-from synth_consumer.engines import Engine, Pcm, Take, TooLong, Utterance
-from synth_consumer.engines.coqui import models, reference
+from synth_consumer.engines import Engine, Pcm, Take, Utterance
+from synth_consumer.engines.coqui import asking, models, reference
 
 ONLY_VOICE = "default"
 """What the voice of a model is called that has one and does not name it."""
-SILENCE = 0.25
-"""Seconds that stand for a text without anything to say."""
-LISTED = 20
-"""Voices that an error lists, at most."""
+BRIEF = 20
+"""Characters of a text that may be too few for a model: a convolution can be wider than what there is of the text."""
+_GPU = re.compile("cuda|cudnn|cublas", re.IGNORECASE)
+"""In errors of libraries that torch has no class for."""
 
 
 class CoquiEngine(Engine):
@@ -78,8 +79,8 @@ class CoquiEngine(Engine):
 
         Raises:
             Poison: an unknown language or voice, a recording that is no use or that the model takes no voice from, a
-                speed that it does not have, or a script that it does not read.
-            TooLong: more tokens than an XTTS takes.
+                speed that it does not have, a script that it does not read, or a text that is too brief for it.
+            TooLong: more tokens than an XTTS takes, or a number that the tokenizer cannot write out.
             Retryable: the GPU's memory was full.
         """
         language = self._language(utterance.speech)
@@ -87,14 +88,9 @@ class CoquiEngine(Engine):
         if utterance.speech.speed != 1 and not (self._is_xtts or hasattr(self._model, "length_scale")):
             raise Poison(f"model {self.model!r} has one speed; leave --speed away")
         if not self._reads(utterance.text, language):
-            return Take(np.zeros(round(SILENCE * self.sample_rate), np.float32))
-        torch.manual_seed(utterance.seed)
-        np.random.seed(utterance.seed % 2**32)  # Griffin-Lim, the vocoder of models without one
+            return asking.silence(self.sample_rate)
         try:
-            with torch.inference_mode():
-                if self._is_xtts:
-                    return self._say_by_xtts(utterance, language, voice)
-                return Take(self._samples(utterance, language, voice))
+            return self._take(utterance, language, voice)
         except torch.OutOfMemoryError as error:
             reason = f"the GPU's memory is full: {error}".split("\n")[0]
         torch.cuda.empty_cache()  # only now: the exception held what was on the way
@@ -104,10 +100,10 @@ class CoquiEngine(Engine):
         return models.memory(self._where)
 
     def _warm_up(self) -> None:
-        """Say a word, so that what is only loaded or compiled at the first sentence is there."""
+        """Say a sentence, so that what is only loaded or compiled at the first sentence is there."""
         speech = Speech(engine=self.name, language=self._languages[0] if self._languages else "en")
         try:
-            self.say(Utterance("Hello.", speech, seed=0))
+            self.say(Utterance("These are the first words of the model.", speech, seed=0))
         except Poison:
             return  # a model of another script, or without a voice of its own
         except Retryable as error:
@@ -124,36 +120,32 @@ class CoquiEngine(Engine):
     def _voice(self, utterance: Utterance) -> Any:
         """Return the latents of an XTTS's voice, or what another model calls a voice."""
         if utterance.clip and not self._is_xtts:
-            raise Poison(f"model {self.model!r} takes no voice from a recording; it has: {self._listed()}")
+            raise Poison(f"model {self.model!r} takes no voice from a recording; it has: {asking.listed(self._voices)}")
         if utterance.clip:
             return reference.latents(self._model, utterance.clip)
         voice = utterance.speech.voice or next(iter(self._voices), "")
         if voice not in self._voices:
-            raise Poison(f"model {self.model!r} has no voice {voice!r}; it has: {self._listed()}")
+            raise Poison(f"model {self.model!r} has no voice {voice!r}; it has: {asking.listed(self._voices)}")
         if self._is_xtts:
             latents = self._model.speaker_manager.speakers[self._voices[voice]]
             return latents["gpt_cond_latent"], latents["speaker_embedding"]
         return self._voices[voice]
 
-    def _listed(self) -> str:
-        names = list(self._voices) or ["none of its own, so give it a recording"]
-        return ", ".join([*names[:LISTED], *(["..."] if len(names) > LISTED else [])])
-
     def _reads(self, text: str, language: str | None) -> bool:
         """Return whether the model reads any letter or digit of a text; False for a text that has none."""
-        try:
+        who = f"model {self.model!r}"
+        with asking.tokenizing(who, text, language):
             tokens = _tokens(self._model, text, language)
-        except ImportError as error:  # of the romanisation of a script
-            raise Poison(f"model {self.model!r} cannot read {language!r} here: {error}") from error
-        if self._is_xtts and len(tokens) >= self._model.args.gpt_max_text_tokens:
-            raise TooLong(
-                f"{len(tokens)} tokens; model {self.model!r} takes fewer than {self._model.args.gpt_max_text_tokens}"
-            )
-        if any(token.isalnum() for token in tokens):
-            return True
-        if any(letter.isalnum() for letter in text):
-            raise Poison(f"model {self.model!r} knows no letter of {text!r}")
-        return False
+        return asking.has_words(who, text, tokens)
+
+    def _take(self, utterance: Utterance, language: str | None, voice: Any) -> Take:
+        torch.manual_seed(utterance.seed)
+        np.random.seed(utterance.seed % 2**32)  # Griffin-Lim, the vocoder of models without one
+        with torch.inference_mode():
+            if self._is_xtts:
+                return self._say_by_xtts(utterance, language, voice)
+            with _enough(self.model, utterance.text):
+                return Take(self._samples(utterance, language, voice))
 
     def _say_by_xtts(self, utterance: Utterance, language: str | None, voice: Any) -> Take:
         config = self._model.config
@@ -194,8 +186,7 @@ def _tokens(model: Any, text: str, language: str | None) -> list[str]:
     """Return what a model's tokenizer leaves of a text: letters, phonemes, pieces of words or marks."""
     tokenizer: Any = getattr(model, "tokenizer", None)
     if model.config.model == "xtts":
-        numbers = tokenizer.encode(text.strip().lower(), lang=language)
-        return [tokenizer.tokenizer.id_to_token(number) for number in numbers]
+        return [tokenizer.tokenizer.id_to_token(number) for number in asking.xtts_tokens(model, text, language)]
     if not hasattr(tokenizer, "characters"):
         return list(text)  # Bark and Tortoise read any script
     vocabulary = tokenizer.characters.vocab
@@ -215,6 +206,19 @@ def _pace(model: Any, speed: float) -> Iterator[None]:
         yield
     finally:
         model.length_scale = usual
+
+
+@contextlib.contextmanager
+def _enough(model: str, text: str) -> Iterator[None]:
+    """Tell a text that is too brief for a model's convolutions from a bug and from what befalls a GPU."""
+    try:
+        yield
+    except (IndexError, RuntimeError) as error:
+        of_gpu = isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError) or _GPU.search(str(error))
+        if len(text) > BRIEF or of_gpu:
+            raise
+        reason = str(error).split("\n")[0]
+        raise Poison(f"model {model!r} cannot say {text!r}, which may be too short for it: {reason}") from error
 
 
 def _pcm(wav: Any) -> Pcm:

@@ -1,8 +1,10 @@
 """Finding, licensing and loading a model of coqui-tts. Every way in which that fails is one line for the user."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import pickle
 import re
 import sys
@@ -10,15 +12,19 @@ import tarfile
 import warnings
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePath
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import httpx
 from TTS.config import load_config
-from TTS.utils.manage import ModelManager
+from TTS.utils import manage
 from TTS.utils.synthesizer import Synthesizer
 
+from e2a import log
 from e2a.errors import ExitCode, UserError
 from e2a.settings import SynthSettings
 
@@ -42,6 +48,15 @@ _BROKEN = (
 )
 """What loading raises for files that are cut short, of another kind, or do not belong together; each has been seen."""
 
+STALLED = 60.0
+"""Seconds after which a server that sends nothing has gone away."""
+
+logger = log.get(__name__)
+_requests = manage.requests
+# coqui-tts itself would wait for ever
+manage.requests = SimpleNamespace(
+    get=partial(_requests.get, timeout=STALLED), RequestException=_requests.RequestException
+)
 transformers_logging.set_verbosity_error()  # it has an opinion on every sentence of XTTS
 
 
@@ -63,7 +78,7 @@ class Files(NamedTuple):
 
 
 def device(settings: SynthSettings) -> Any:
-    """Return the `torch.device` that the settings ask for.
+    """Return the `torch.device` that the settings ask for; a GPU computes the same again the same way from then on.
 
     Raises:
         UserError: there is no GPU.
@@ -73,6 +88,8 @@ def device(settings: SynthSettings) -> Any:
     if not torch.cuda.is_available():
         reason = f"torch {torch.__version__} finds no GPU that it can use"
         raise UserError(f"{reason}; E2A_DEVICE=cpu or --device cpu speaks on the CPU, far slower", ExitCode.UNAVAILABLE)
+    # else a convolution may be of another kind each time, or rounded to 10 bits where the GPU has TF32
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, False
     return torch.device("cuda", 0)
 
 
@@ -149,6 +166,9 @@ def _local(model: str) -> Files:
     if not path.exists():
         known = f"a folder with {CONFIG} and weights, or a name of the catalogue such as {CATALOGUE}en/ljspeech/vits"
         raise UserError(f"model {model!r}: there is no {path.absolute()}; it should be {known}", ExitCode.CONFIG)
+    if "fairseq" in str(path):
+        reason = "coqui-tts takes every path with 'fairseq' in it for a model of fairseq; move it, or call it otherwise"
+        raise UserError(f"model {model!r}: {reason}", ExitCode.CONFIG)
     folder = path if path.is_dir() else path.parent
     if not (folder / CONFIG).is_file():
         raise UserError(f"model {model!r}: there is no {CONFIG} in {folder.absolute()}", ExitCode.CONFIG)
@@ -158,7 +178,10 @@ def _local(model: str) -> Files:
 
 
 def _download(model: str, accept_cpml: bool) -> Files:
-    catalogue = ModelManager()
+    if "fairseq" in model:
+        reason = f"model {model!r} is one of fairseq (MMS), without a config that says how to speak with it"
+        raise UserError(f"{reason}; take one that `tts --list_models` shows", ExitCode.CONFIG)
+    catalogue = manage.ModelManager()
     try:
         item, folder, _name = catalogue._set_model_item(model)
     except (ValueError, LookupError) as error:
@@ -167,11 +190,12 @@ def _download(model: str, accept_cpml: bool) -> Files:
     _accept(model, item.get("license") == "CPML", accept_cpml)
     catalogue.tos_agreed = lambda _item, _folder: True  # it would ask on standard input
     try:
-        with _quiet():
+        with _quiet(), _alone(catalogue.output_prefix):
+            logger.info("model.finding", model=model)
             checkpoint, config, _item = catalogue.download_model(model)
             vocoder = item.get("default_vocoder")
             pair = catalogue.download_model(vocoder)[:2] if vocoder else None
-    except (OSError, ValueError, LookupError, zipfile.BadZipFile, tarfile.ReadError) as error:
+    except (OSError, ValueError, LookupError, httpx.HTTPError, zipfile.BadZipFile, tarfile.ReadError) as error:
         remedy = f"if {catalogue.output_prefix / folder} holds half a download, delete it"
         reason = f"model {model!r} cannot be downloaded: {_reason(error)}"
         raise UserError(f"{reason}; {remedy}", ExitCode.UNAVAILABLE) from error
@@ -259,6 +283,19 @@ def _without_folders(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_folders(item) for item in value]
     return PurePath(value).name if isinstance(value, str) and value.startswith("/") else value
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait while another process of this machine downloads: coqui-tts would take half a model for a whole one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torchaudio
 
-from e2a.errors import Poison
+from e2a.errors import Poison, Retryable
 from synth_consumer.audio import decode
 
 SHORTEST = 1.0
@@ -44,14 +44,21 @@ def latents(model: Any, clip: bytes) -> tuple[Any, Any]:
         clip: a recording in any format.
 
     Returns:
-        `gpt_cond_latent` of shape (1, 32, width) and `speaker_embedding` of shape (1, 512, 1), on the model's device.
+        `gpt_cond_latent` of shape (1, 32, width) and `speaker_embedding` of shape (1, 512, 1), on the CPU: copying them
+        from the GPU for each sentence would wait for all that it has to do.
 
     Raises:
         Poison: it holds no audio, only silence, or too little.
+        Retryable: the GPU's memory was full.
     """
     hearing = Hearing(*(model.config[field] for field in Hearing._fields))
-    with _lock:
-        return _latents(model, clip, hearing)
+    try:
+        with _lock:
+            return _latents(model, clip, hearing)
+    except torch.OutOfMemoryError as error:
+        reason = f"no memory to listen to the recording: {error}".split("\n")[0]
+    torch.cuda.empty_cache()  # only now: the error held what was on the way
+    raise Retryable(reason)
 
 
 @lru_cache(_REMEMBERED)
@@ -63,7 +70,7 @@ def _latents(model: Any, clip: bytes, hearing: Hearing) -> tuple[Any, Any]:
     latent = model.get_gpt_cond_latents(
         audio, RATE, length=hearing.gpt_cond_len, chunk_length=hearing.gpt_cond_chunk_len
     )
-    return latent, embedding
+    return latent.cpu(), embedding.cpu()
 
 
 def _samples(clip: bytes) -> Any:

@@ -2,9 +2,9 @@
 
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch.nn import functional
 from torch.nn.utils import parametrize
@@ -13,11 +13,10 @@ from e2a import traits
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.plan import model_name
 from e2a.settings import SynthSettings
-from synth_consumer.engines import Engine, Pcm, Take, TooLong, Utterance
-from synth_consumer.engines.coqui import models, reference
+from synth_consumer.engines import Engine, Pcm, Take, Utterance
+from synth_consumer.engines.coqui import asking, models, reference
 from synth_consumer.engines.coqui.batch import CONDITIONING, Request, slots_that_fit
 from synth_consumer.engines.coqui.decoder import Decoder
-from synth_consumer.engines.coqui.engine import LISTED, SILENCE
 from synth_consumer.engines.coqui.sampling import Sampling
 
 MODEL = "tts_models/multilingual/multi-dataset/xtts_v2"
@@ -60,7 +59,8 @@ class XttsEngine(Engine):
         self._voices: dict[str, Voice] = {}
         self._tokenizing = threading.Lock()
         """num2words, which the tokenizer uses, keeps notes between calls."""
-        self._vocoding = threading.Lock()
+        self._vocoder = ThreadPoolExecutor(1, thread_name_prefix="xtts-vocoder")
+        """Every thread that calls torch would have libraries and threads of its own, on a GPU in its memory."""
 
     def load(self) -> None:
         self._where = models.device(self._settings)
@@ -109,7 +109,7 @@ class XttsEngine(Engine):
 
         Raises:
             Poison: an unknown language or voice, a recording that is no use, or a script that the model does not read.
-            TooLong: more tokens than the model takes.
+            TooLong: more tokens than the model takes, or a number that its tokenizer cannot write out.
             Retryable: the GPU's memory was full.
         """
         speech = utterance.speech
@@ -117,7 +117,7 @@ class XttsEngine(Engine):
         voice = self._voice(utterance)
         text = self._tokens(utterance.text, language)
         if not text:
-            return Take(np.zeros(round(SILENCE * self.sample_rate), np.float32))
+            return asking.silence(self.sample_rate)
         temperature = self._xtts.config.temperature * utterance.variety
         most = self._most_tokens(utterance.text, language)
         return self._say(
@@ -131,7 +131,7 @@ class XttsEngine(Engine):
         assert self._decoder, "load comes first"
         decoded = self._decoder.submit(request).result()
         try:
-            pcm = self._vocode(decoded.latents, embedding, speed)
+            pcm = self._vocoder.submit(self._vocode, decoded.latents, embedding, speed).result()
         except torch.OutOfMemoryError as error:
             reason = f"no memory for the vocoder: {error}".split("\n")[0]
         else:
@@ -140,9 +140,9 @@ class XttsEngine(Engine):
         raise Retryable(reason)
 
     def _vocode(self, latents: Any, embedding: Any, speed: float) -> Pcm:
-        with self._vocoding, torch.inference_mode(), torch.cuda.stream(self._stream):
+        with torch.inference_mode(), torch.cuda.stream(self._stream):
             columns = latents.to(self._where)[None]
-            if speed != 1:
+            if speed != 1 and len(latents) >= speed:  # of a take of next to nothing, nothing at all would be left
                 longer = functional.interpolate(columns.transpose(1, 2), scale_factor=1 / speed, mode="linear")
                 columns = longer.transpose(1, 2)
             wave = self._xtts.hifigan_decoder(columns, g=embedding.to(self._where))
@@ -162,34 +162,22 @@ class XttsEngine(Engine):
 
     def _voice(self, utterance: Utterance) -> Voice:
         if utterance.clip:
-            return Voice(*(latent.cpu() for latent in reference.latents(self._xtts, utterance.clip)))
+            return Voice(*reference.latents(self._xtts, utterance.clip))
         name = utterance.speech.voice or next(iter(self._voices), "")
         if name not in self._voices:
-            names = list(self._voices) or ["none of its own, so give it a recording"]
-            listed = ", ".join([*names[:LISTED], *(["..."] if len(names) > LISTED else [])])
-            raise Poison(f"XTTS has no voice {name!r}; it has: {listed}")
+            raise Poison(f"XTTS has no voice {name!r}; it has: {asking.listed(self._voices)}")
         return self._voices[name]
 
     def _tokens(self, text: str, language: str) -> tuple[int, ...]:
         """Return the tokens of a text; none for a text without letters and digits.
 
         Raises:
-            Poison: it has some, but the model knows none of them, or a package that reads them is missing.
-            TooLong: more than the model takes.
+            Poison, TooLong: as `say` does.
         """
-        tokenizer = self._xtts.tokenizer
-        try:
-            with self._tokenizing:
-                tokens = tuple(tokenizer.encode(text.strip().lower(), lang=language))
-        except ImportError as error:  # of the romanisation of a script
-            raise Poison(f"XTTS cannot read {language!r} here: {error}") from error
-        if len(tokens) >= self._xtts.args.gpt_max_text_tokens:
-            raise TooLong(f"{len(tokens)} tokens; XTTS takes fewer than {self._xtts.args.gpt_max_text_tokens}")
-        if any(tokenizer.tokenizer.id_to_token(token).isalnum() for token in tokens):
-            return tokens
-        if any(letter.isalnum() for letter in text):
-            raise Poison(f"XTTS knows no letter of {text!r}")
-        return ()
+        with self._tokenizing, asking.tokenizing("XTTS", text, language):
+            tokens = asking.xtts_tokens(self._xtts, text, language)
+        words = map(self._xtts.tokenizer.tokenizer.id_to_token, tokens)
+        return tokens if asking.has_words("XTTS", text, words) else ()
 
     def _most_tokens(self, text: str, language: str) -> int:
         """Return the audio tokens after which a take of a text has run away."""
