@@ -86,7 +86,8 @@ def environment(data: Path, workers: int, storage: str, speech: dict[str, str]) 
         "E2A_PATIENCE": "90",
         "E2A_GRACE": "1",
     }
-    return os.environ | own | speech
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}  # else every worker wants every core
+    return threads | os.environ | own | speech
 
 
 @contextmanager

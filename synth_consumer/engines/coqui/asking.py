@@ -14,6 +14,13 @@ SILENCE = 0.25
 LISTED = 20
 """Voices that an error lists, at most."""
 
+_HINDI_DIGITS = {
+    ord(digit): f" {word} "
+    for digits in ("0123456789", "०१२३४५६७८९")
+    for digit, word in zip(digits, "शून्य एक दो तीन चार पाँच छह सात आठ नौ".split(), strict=True)
+}
+"""Hindi is said digit by digit: neither coqui's tokenizer nor the producer's num2words knows its numbers."""
+
 
 def silence(sample_rate: int) -> Take:
     """Return what stands for a text without letters and digits."""
@@ -32,6 +39,8 @@ def xtts_tokens(xtts: Any, text: str, language: str | None) -> tuple[int, ...]:
     Raises:
         TooLong: more than the model takes.
     """
+    if language == "hi":
+        text = text.translate(_HINDI_DIGITS)
     tokens = tuple(xtts.tokenizer.encode(text.strip().lower(), lang=language))
     if len(tokens) >= xtts.args.gpt_max_text_tokens:
         raise TooLong(f"{len(tokens)} tokens; an XTTS takes fewer than {xtts.args.gpt_max_text_tokens}")
@@ -40,7 +49,7 @@ def xtts_tokens(xtts: Any, text: str, language: str | None) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def tokenizing(who: str, text: str, language: str | None) -> Iterator[None]:
-    """Say what it means that a tokenizer fails; it gives up on some numbers, and in Hindi on every digit.
+    """Say what it means that a tokenizer fails; it gives up on some numbers.
 
     Raises:
         Poison: a package that the language needs is missing.
