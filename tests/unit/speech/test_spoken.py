@@ -355,7 +355,7 @@ _PIECES = st.sampled_from(
 _TEXTS = st.one_of(st.text(max_size=80), st.lists(_PIECES, max_size=12).map("".join))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_TEXTS, st.sampled_from(_LANGUAGES), st.sets(st.sampled_from(sorted(KINDS))), st.booleans())
 @example("\udc80 1", "en", set(KINDS), True)
 def test_any_text_is_said(text: str, language: str, kinds: set[str], heading: bool) -> None:
