@@ -1,6 +1,6 @@
 """What is known of a finished book: `book.json` beside it, for people and for the producer."""
 
-from e2a.plan import Accounting, BookId, Frozen, Speech
+from e2a.plan import Accounting, BookId, Frozen, Retake, Speech
 
 REPORT_VERSION = 2
 """Version of what a report says. Version 1 was the event `BookDone`; fields that came later have defaults."""
@@ -26,7 +26,7 @@ class ReportedRetake(Frozen):
     part: int
     """Index of its part in the plan, from 0."""
     start: float
-    """Where it begins in the book, in seconds, to the millisecond."""
+    """Where it begins in the book, or in its part while there is no book; in seconds, to the millisecond."""
     text: str
     """What was said."""
     takes: int
@@ -56,3 +56,25 @@ class Report(Frozen):
     chapters: tuple[ReportedChapter, ...] = ()
     retakes: tuple[ReportedRetake, ...] = ()
     """Sentences whose first take was not good, in reading order."""
+
+
+def reported(retake: Retake, *, chapter: int, title: str, part: int, offset: float = 0.0) -> ReportedRetake:
+    """Return a retake with the place that it has in its book.
+
+    Args:
+        retake: of a part.
+        chapter: index of its chapter, from 0.
+        title: of its chapter.
+        part: index of its part.
+        offset: where the part begins in the book, in seconds; 0 for a place in the part.
+    """
+    return ReportedRetake(
+        chapter=chapter + 1,
+        title=title,
+        part=part,
+        start=round(offset + retake.start, 3),
+        text=retake.text,
+        takes=retake.takes,
+        flaws=retake.flaws,
+        doubtful=retake.doubtful,
+    )

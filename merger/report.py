@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from e2a.plan import Plan, Sidecar
-from e2a.report import Report, ReportedChapter, ReportedRetake
+from e2a.report import Report, ReportedChapter, ReportedRetake, reported
 from merger.tags import Mark
 
 
@@ -45,13 +45,5 @@ def _retakes(plan: Plan, sidecars: Sequence[Sidecar]) -> Iterator[ReportedRetake
     starts = accumulate((sidecar.seconds for sidecar in sidecars), initial=0.0)
     for part, sidecar, start in zip(plan.parts, sidecars, starts, strict=False):  # the last start is the end
         for retake in sidecar.retakes:
-            yield ReportedRetake(
-                chapter=part.chapter + 1,
-                title=plan.chapters[part.chapter].full_title,
-                part=part.index,
-                start=round(start + retake.start, 3),
-                text=retake.text,
-                takes=retake.takes,
-                flaws=retake.flaws,
-                doubtful=retake.doubtful,
-            )
+            title = plan.chapters[part.chapter].full_title
+            yield reported(retake, chapter=part.chapter, title=title, part=part.index, offset=start)

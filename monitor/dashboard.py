@@ -14,13 +14,13 @@ import streamlit as st
 from streamlit.web import bootstrap
 
 from e2a.checkpoint import RedisCheckpoint
+from e2a.report import ReportedRetake
 from e2a.settings import MonitorSettings, load
 from monitor.feed import Feed, Snapshot
 from monitor.progress import (
     LISTED,
     UNKNOWN,
     BookRow,
-    RetakeRow,
     WorkerRow,
     ago,
     chapters,
@@ -140,7 +140,7 @@ def _label(row: BookRow) -> str:
     return f"{' '.join(row.title.split())} ({row.book_id})"
 
 
-def _retake(row: RetakeRow) -> dict[str, object]:
+def _retake(row: ReportedRetake) -> dict[str, object]:
     return {
         "chapter": f"{row.chapter}: {row.title}",
         "part": row.part,

@@ -6,28 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord, progress
 from e2a.checkpoint.records import Stage
 from e2a.plan import Frozen
+from e2a.report import ReportedRetake, reported
 
 UNKNOWN = "-"
 LISTED = 200
 """Most retakes of a book that are listed; the report of the finished book has all."""
-
-
-class RetakeRow(Frozen):
-    """A sentence whose first take was not good."""
-
-    chapter: int
-    """Its number, from 1."""
-    title: str
-    """Of its chapter."""
-    part: int
-    """Index of its part in the book, from 0."""
-    start: float
-    """Where it begins in the audio of the part, in seconds."""
-    text: str
-    takes: int
-    flaws: tuple[str, ...]
-    doubtful: tuple[str, ...]
-    """What the take that was kept still has; empty when it is good."""
 
 
 class BookRow(Frozen):
@@ -54,7 +37,7 @@ class BookRow(Frozen):
     """Sentences that were said more than once."""
     doubtful: int
     """Sentences whose best take is not good."""
-    retakes: tuple[RetakeRow, ...]
+    retakes: tuple[ReportedRetake, ...]
     """At most `LISTED` of them, the doubtful ones first."""
 
 
@@ -190,19 +173,10 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size else UNKNOWN
 
 
-def _retakes(book: BookRecord, parts: Mapping[int, PartRecord]) -> Iterator[RetakeRow]:
+def _retakes(book: BookRecord, parts: Mapping[int, PartRecord]) -> Iterator[ReportedRetake]:
     for index, part in sorted(parts.items()):
         for retake in part.retakes:
-            yield RetakeRow(
-                chapter=part.chapter + 1,
-                title=book.chapter_titles[part.chapter],
-                part=index,
-                start=retake.start,
-                text=retake.text,
-                takes=retake.takes,
-                flaws=retake.flaws,
-                doubtful=retake.doubtful,
-            )
+            yield reported(retake, chapter=part.chapter, title=book.chapter_titles[part.chapter], part=index)
 
 
 def _work(worker: WorkerRecord) -> str:
