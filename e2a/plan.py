@@ -16,6 +16,8 @@ PART_FORMAT = 2
 """Version of the part's audio layout; raising it re-synthesises everything."""
 PLAN_VERSION = 2
 """Version of the way text becomes a plan; raising it makes every book a new one."""
+CATALOGUE = "tts_models/"
+"""What the names of models begin with that coqui-tts downloads."""
 CLIP = "clip:"
 """What the name of a voice begins with that is a reference recording."""
 
@@ -270,7 +272,7 @@ def model_name(model: str) -> str:
 
     The folder may lie elsewhere on every machine, so its name stands for what is in it.
     """
-    return model if not model or model.startswith("tts_models/") else basename(abspath(model))
+    return model if not model or model.startswith(CATALOGUE) else basename(abspath(model))
 
 
 def clip_voice(clip: bytes) -> str:

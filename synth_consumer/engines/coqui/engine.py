@@ -89,12 +89,7 @@ class CoquiEngine(Engine):
             raise Poison(f"model {self.model!r} has one speed; leave --speed away")
         if not self._reads(utterance.text, language):
             return asking.silence(self.sample_rate)
-        try:
-            return self._take(utterance, language, voice)
-        except torch.OutOfMemoryError as error:
-            reason = f"the GPU's memory is full: {error}".split("\n")[0]
-        torch.cuda.empty_cache()  # only now: the exception held what was on the way
-        raise Retryable(reason)
+        return models.within_memory(lambda: self._take(utterance, language, voice), lacking="the GPU's memory is full")
 
     def memory(self) -> int:
         return models.memory(self._where)

@@ -11,11 +11,11 @@ import sys
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePath
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from transformers.utils import logging as transformers_logging
@@ -25,11 +25,10 @@ from TTS.utils import manage
 from TTS.utils.synthesizer import Synthesizer
 
 from e2a import log
-from e2a.errors import ExitCode, UserError
+from e2a.errors import ExitCode, Retryable, UserError
+from e2a.plan import CATALOGUE
 from e2a.settings import SynthSettings
 
-CATALOGUE = "tts_models/"
-"""What the names of models begin with that coqui-tts downloads."""
 CONFIG = "config.json"
 CHECKPOINTS = ("model.pth", "model_file.pth", "model_file.pth.tar", "best_model.pth", "checkpoint.pth")
 """File names of weights, the best first."""
@@ -50,6 +49,8 @@ _BROKEN = (
 
 STALLED = 60.0
 """Seconds after which a server that sends nothing has gone away."""
+
+T = TypeVar("T")
 
 logger = log.get(__name__)
 _requests = manage.requests
@@ -101,6 +102,24 @@ def describe(where: Any) -> str:
 def memory(where: Any) -> int:
     """Return the bytes of a device's memory that this process holds, 0 for the CPU."""
     return int(torch.cuda.memory_reserved(where)) if where.type == "cuda" else 0
+
+
+def within_memory(work: Callable[[], T], lacking: str) -> T:
+    """Return what `work` returns.
+
+    Args:
+        work: may need more of the GPU's memory than is free.
+        lacking: what is said when it does, such as `no memory for the vocoder`.
+
+    Raises:
+        Retryable: it did. What it held is given back first.
+    """
+    try:
+        return work()
+    except torch.OutOfMemoryError as error:
+        reason = f"{lacking}: {error}".split("\n")[0]
+    torch.cuda.empty_cache()  # only now: the error held what was on the way
+    raise Retryable(reason)
 
 
 def find(model: str, *, accept_cpml: bool) -> Files:

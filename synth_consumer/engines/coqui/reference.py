@@ -8,8 +8,9 @@ import numpy as np
 import torch
 import torchaudio
 
-from e2a.errors import Poison, Retryable
+from e2a.errors import Poison
 from synth_consumer.audio import decode
+from synth_consumer.engines.coqui import models
 
 SHORTEST = 1.0
 """Seconds of a recording, at least; XTTS wants some six."""
@@ -52,13 +53,10 @@ def latents(model: Any, clip: bytes) -> tuple[Any, Any]:
         Retryable: the GPU's memory was full.
     """
     hearing = Hearing(*(model.config[field] for field in Hearing._fields))
-    try:
-        with _lock:
-            return _latents(model, clip, hearing)
-    except torch.OutOfMemoryError as error:
-        reason = f"no memory to listen to the recording: {error}".split("\n")[0]
-    torch.cuda.empty_cache()  # only now: the error held what was on the way
-    raise Retryable(reason)
+    with _lock:
+        return models.within_memory(
+            lambda: _latents(model, clip, hearing), lacking="no memory to listen to the recording"
+        )
 
 
 @lru_cache(_REMEMBERED)

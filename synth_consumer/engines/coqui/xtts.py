@@ -130,14 +130,11 @@ class XttsEngine(Engine):
     def _say(self, request: Request, embedding: Any, *, speed: float) -> Take:
         assert self._decoder, "load comes first"
         decoded = self._decoder.submit(request).result()
-        try:
-            pcm = self._vocoder.submit(self._vocode, decoded.latents, embedding, speed).result()
-        except torch.OutOfMemoryError as error:
-            reason = f"no memory for the vocoder: {error}".split("\n")[0]
-        else:
-            return Take(pcm, decoded.stopped, decoded.codes)
-        torch.cuda.empty_cache()  # only now: the error held what was on the way
-        raise Retryable(reason)
+        pcm = models.within_memory(
+            lambda: self._vocoder.submit(self._vocode, decoded.latents, embedding, speed).result(),
+            lacking="no memory for the vocoder",
+        )
+        return Take(pcm, decoded.stopped, decoded.codes)
 
     def _vocode(self, latents: Any, embedding: Any, speed: float) -> Pcm:
         with torch.inference_mode(), torch.cuda.stream(self._stream):
