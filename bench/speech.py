@@ -8,7 +8,7 @@ that it hardly counts, timed by the CPU seconds of one thread, which depend litt
 All runs of a model have the same sampling settings and the same texts. On a GPU few slots, and coqui-tts, get fewer
 of them, drawn evenly by length. The first and the last sentences of a run are in its time, when slots are free.
 
-At the end, the share of slots that are busy: with refill, and when a batch waits for its last sentence.
+At the end, on a CPU, the share of slots that are busy: with refill, and when a batch waits for its last sentence.
 """
 
 import argparse
@@ -37,7 +37,8 @@ from e2a.errors import Retryable, UserError
 from e2a.plan import Speech, take_seed
 from e2a.settings import SynthSettings
 from synth_consumer.engines import Take, Utterance
-from synth_consumer.engines.coqui.batch import Batch
+from synth_consumer.engines.coqui import models
+from synth_consumer.engines.coqui.batch import MOST_SLOTS, Batch
 from synth_consumer.engines.coqui.xtts import XttsEngine
 from tests.neural import tiny
 
@@ -62,6 +63,16 @@ class Size(NamedTuple):
     heads: int
     whole: bool
     """With the vocoder and speaker encoder of XTTSv2, which no setting makes smaller."""
+
+
+class Run(NamedTuple):
+    """What the engine is to say."""
+
+    batch: int
+    precision: str
+    texts: Sequence[str]
+    minutes: float = 0
+    """Not these texts, but as many as could be said in so many minutes, by the rate of the run before."""
 
 
 REAL = Size(30, 1024, 16, whole=True)
@@ -121,12 +132,28 @@ def loaded(folder: Path, size: Size, device: str, *, batch: int, precision: str)
         engine._decoder.close()
 
 
-def say(engine: XttsEngine, texts: Sequence[str]) -> list[Take]:
+def resize(engine: XttsEngine, *, batch: int, precision: str) -> None:
+    """Give a loaded engine other slots, or numbers of other bits; there is no way back to more of them."""
+    assert engine._decoder
+    engine._decoder.close()
+    engine._decoder = None
+    free()
+    engine._settings = engine._settings.model_copy(update={"batch": batch, "precision": precision})
+    engine._start()
+
+
+def free() -> None:
+    """Give back the memory of the GPU that nothing uses."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def say(engine: XttsEngine, texts: Sequence[str]) -> Iterator[Take]:
     """Say all texts from as many threads as the engine takes."""
     speech = Speech(engine="xtts", language="en")
     utterances = [Utterance(text, speech, take_seed(text, number)) for number, text in enumerate(texts)]
     with ThreadPoolExecutor(engine.at_once) as threads:
-        return list(threads.map(engine.say, utterances))
+        yield from threads.map(engine.say, utterances)
 
 
 def seconds_said(engine: XttsEngine, texts: Sequence[str]) -> float:
@@ -177,6 +204,7 @@ def timed(device: str, speak: Callable[[Sequence[str]], float], texts: Sequence[
         "wall_s" if on_gpu else "cpu_s": round(seconds, 2),
         "audio_s_a_second": round(audio / seconds, 2),
         "characters_a_second": round(sum(map(len, texts)) / seconds, 1),
+        "sentences_a_second": round(len(texts) / seconds, 2),
     }
     if on_gpu:
         figures["peak_gib"] = round(torch.cuda.max_memory_reserved() / 2**30, 2)
@@ -186,19 +214,20 @@ def timed(device: str, speak: Callable[[Sequence[str]], float], texts: Sequence[
 
 
 def run_coqui(folder: Path, size: Size, device: str, texts: Sequence[str]) -> Figures:
-    """Return the figures of coqui-tts, one sentence after the other."""
-    with loaded(folder, size, device, batch=1, precision="float32") as engine:
-        seconds_said_by_coqui(engine._xtts, texts[:1])
-        return timed(device, partial(seconds_said_by_coqui, engine._xtts), texts)
+    """Return the figures of coqui-tts as it is, one sentence after the other."""
+    with contextlib.nullcontext() if size.whole else tiny.small_parts():
+        model = models.load(models.find(str(folder), accept_cpml=True), torch.device(device)).tts_model
+    seconds_said_by_coqui(model, texts[:1])
+    return timed(device, partial(seconds_said_by_coqui, model), texts)
 
 
-def run_engine(folder: Path, size: Size, device: str, texts: Sequence[str], *, batch: int, precision: str) -> Figures:
+def run_engine(engine: XttsEngine, device: str, texts: Sequence[str], *, batch: int, precision: str) -> Figures:
     """Return the figures of engine xtts."""
-    with loaded(folder, size, device, batch=batch, precision=precision) as engine:
-        say(engine, texts[:2])
-        figures = timed(device, partial(seconds_said, engine), texts)
-        assert engine._decoder
-        left = engine._decoder.slots
+    resize(engine, batch=batch, precision=precision)
+    seconds_said(engine, texts[:2])
+    figures = timed(device, partial(seconds_said, engine), texts)
+    assert engine._decoder
+    left = engine._decoder.slots
     return figures if left == batch else figures | {"slots_after_out_of_memory": left}
 
 
@@ -209,29 +238,46 @@ def attempt(run: Callable[[], Figures]) -> Figures:
     except (Retryable, UserError, torch.OutOfMemoryError) as error:
         return {"failed": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
     finally:
-        gc.collect()
-        torch.cuda.empty_cache()
+        free()
 
 
-def measure(size: Size, device: str, batches: Sequence[int], precisions: Sequence[str], count: int) -> None:
-    """Print the figures of one model: coqui-tts one by one, then each number of slots."""
-    on_gpu = device == "cuda"
-    texts = make_texts(max(count, ROUNDS * max(batches)) if on_gpu else count)
+def measure(size: Size, device: str, runs: Sequence[Run]) -> None:
+    """Print the figures of one model: coqui-tts one by one, then each run of the engine."""
     rate = "characters_a_second"
     with tempfile.TemporaryDirectory(prefix="e2a-bench-") as name:
         folder = make_model(Path(name), size)
-        what = {"model": f"RANDOM WEIGHTS, {size.layers} x {size.width}", "device": "GPU" if on_gpu else "CPU"}
-        single = attempt(partial(run_coqui, folder, size, device, some_of(texts, count)))
+        what = {
+            "model": f"RANDOM WEIGHTS, {size.layers} x {size.width}",
+            "device": "GPU" if device == "cuda" else "CPU",
+        }
+        single = attempt(partial(run_coqui, folder, size, device, runs[0].texts))
         print(json.dumps(what | {"by": "coqui-tts, one by one", "precision": "float32"} | single), flush=True)
-        for precision in precisions:
-            for batch in batches:
-                some = some_of(texts, max(count, ROUNDS * batch) if on_gpu else count)
-                run = partial(run_engine, folder, size, device, some, batch=batch, precision=precision)
-                figures = attempt(run)
+        with loaded(folder, size, device, batch=1, precision="float32") as engine:
+            figures: Figures = {}
+            for batch, precision, chosen, minutes in runs:
+                many = round(60 * minutes * figures.get("sentences_a_second", 0))
+                texts = make_texts(many) if many else chosen
+                figures = attempt(partial(run_engine, engine, device, texts, batch=batch, precision=precision))
                 if rate in figures and rate in single:
                     figures["times_one_by_one"] = round(figures[rate] / single[rate], 1)
                 shown = {"by": "engine xtts", "slots": batch, "precision": precision}
                 print(json.dumps(what | shown | figures), flush=True)
+
+
+def gpu_runs(count: int, minutes: float) -> list[Run]:
+    """Return the runs of a GPU: few slots, and coqui-tts, get fewer sentences.
+
+    Args:
+        count: sentences of a run, at least.
+        minutes: of one more run with the most slots; 0 for none.
+    """
+    texts = make_texts(ROUNDS * MOST_SLOTS)
+
+    def run(batch: int, precision: str = "float32") -> Run:
+        return Run(batch, precision, some_of(texts, max(count, ROUNDS * batch)))
+
+    long = [run(MOST_SLOTS)._replace(minutes=minutes)] if minutes else []
+    return [*map(run, (1, 4, 16, MOST_SLOTS)), *long, run(MOST_SLOTS, "float16"), run(MOST_SLOTS, "bfloat16")]
 
 
 def busy_share(engine: XttsEngine, slots: int, groups: Sequence[Sequence[str]]) -> float:
@@ -249,7 +295,7 @@ def busy_share(engine: XttsEngine, slots: int, groups: Sequence[Sequence[str]]) 
     silence = np.zeros(0, np.float32)
     with mock.patch.object(Batch, "step", counted), mock.patch.object(engine, "_vocode", return_value=silence):
         for group in groups:
-            say(engine, group)
+            seconds_said(engine, group)
     return sum(rows) / (len(rows) * slots)
 
 
@@ -284,9 +330,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the speech of engine xtts with random weights.")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--sentences", type=int, default=16, help="of each run, more on a GPU with many slots")
+    parser.add_argument("--minutes", type=float, default=0, help="of one more run on a GPU, with the most slots")
     options = parser.parse_args()
     on_gpu = options.device == "cuda"
-    torch.set_num_threads(1)
     print(f"$ {' '.join(['python -m bench.speech', *sys.argv[1:]])}")
     print(
         json.dumps(
@@ -301,12 +347,14 @@ def main() -> None:
         flush=True,
     )
     if on_gpu:
-        measure(REAL, "cuda", [1, 2, 4, 8, 16, 32, 64], ["float32", "float16", "bfloat16"], options.sentences)
+        measure(REAL, "cuda", gpu_runs(options.sentences, options.minutes))
     else:
+        torch.set_num_threads(1)
         torch.backends.mkldnn.set_flags(False)  # it compiles for each length of a sentence: the first run would pay
-        measure(MIDDLE, "cpu", [1, 4, 8, 16], ["float32"], options.sentences)
-        measure(TINY, "cpu", [1, 8, 32], ["float32"], 2 * options.sentences)
-    measure_refill(16, 20 * options.sentences)
+        few, many = make_texts(options.sentences), make_texts(2 * options.sentences)
+        measure(MIDDLE, "cpu", [Run(batch, "float32", few) for batch in (1, 4, 8, 16)])
+        measure(TINY, "cpu", [Run(batch, "float32", many) for batch in (1, 8, 32)])
+        measure_refill(16, 20 * options.sentences)
 
 
 if __name__ == "__main__":

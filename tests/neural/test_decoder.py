@@ -184,11 +184,13 @@ def test_the_seed_decides(model: Any, requests: list[Request], expected: Codes) 
     assert all(ours != theirs for ours, theirs in zip(others, expected, strict=True))
 
 
+@pytest.mark.parametrize("coarse", [False, True])
 def test_looks_at_a_gpu_now_and_then(
-    model: Any, requests: list[Request], expected: Codes, monkeypatch: pytest.MonkeyPatch
+    model: Any, requests: list[Request], expected: Codes, monkeypatch: pytest.MonkeyPatch, coarse: bool
 ) -> None:
-    """Steps that a row takes between its end and the next look at it leave no trace."""
+    """Steps that a row takes between its end and the next look at it leave no trace, nor do those of a free slot."""
     monkeypatch.setitem(batch.CHECK_EVERY, "cpu", 8)
+    monkeypatch.setitem(batch.COARSE, "cpu", coarse)
     with decoder(model, slots=3) as running:
         assert codes(running, requests) == expected
 
@@ -206,6 +208,25 @@ def test_begins_many_sentences_in_groups(
     assert max(call.args[1].shape[0] * call.args[1].shape[1] for call in prefill.call_args_list) <= 500
 
 
+def test_steps_of_a_gpu_have_few_shapes(
+    model: Any, requests: list[Request], expected: Codes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each shape is a graph: its rows are a power of two or all slots, and its positions a multiple of `WINDOW`."""
+    monkeypatch.setitem(batch.COARSE, "cpu", True)
+    shapes: set[tuple[int, int]] = set()
+    advance = Batch._advance
+
+    def noted(self: Batch, rows: int, longest: int) -> None:
+        shapes.add((rows, longest))
+        advance(self, rows, longest)
+
+    monkeypatch.setattr(Batch, "_advance", noted)
+    with decoder(model, slots=6) as running:
+        assert codes(running, requests) == expected
+    assert {rows for rows, _ in shapes} == {1, 2, 4, 6}
+    assert not any(longest % batch.WINDOW for _, longest in shapes)
+
+
 @pytest.mark.parametrize("most", [1, 2, 9])
 def test_cuts_what_does_not_end(model: Any, requests: list[Request], expected: Codes, most: int) -> None:
     """A sentence that has not stopped at its limit is cut there, and says so."""
@@ -217,12 +238,14 @@ def test_cuts_what_does_not_end(model: Any, requests: list[Request], expected: C
         assert len(decoded.latents) == len(decoded.codes)
 
 
-def test_ends_at_the_limit_of_the_model(tmp_path: Path) -> None:
-    """A model that never stops gives as many tokens as it can."""
+def test_ends_at_the_limit_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that never stops gives as many tokens as it can, and a free slot beside them can go along for ever."""
+    monkeypatch.setitem(batch.COARSE, "cpu", True)
     endless = load(tiny_xtts(tmp_path, tokens_per_character=0, max_audio_tokens=40))
     endless.gpt.mel_head.bias.data[endless.gpt.stop_audio_token] = -1e9
-    with decoder(endless, slots=2) as running:
-        for decoded in results(running, make_requests(endless, SAMPLED)[:3]):
+    requests = make_requests(endless, SAMPLED)[:3]
+    with decoder(endless, slots=4) as running:
+        for decoded in results(running, requests) + results(running, requests):
             assert len(decoded.codes) == endless.gpt.max_gen_mel_tokens
             assert not decoded.stopped
 

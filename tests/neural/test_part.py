@@ -8,7 +8,7 @@ import pytest
 
 from e2a.checkpoint import LeaseKeeper
 from e2a.messages import PartDone
-from e2a.plan import Part, Sentence, Sidecar, Speech, part_digest
+from e2a.plan import BITRATE, Part, Sentence, Sidecar, Speech, part_digest
 from e2a.settings import SynthSettings
 from e2a.storage import keys, read_sidecar
 from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
@@ -38,9 +38,9 @@ def make(folder: Path, batch: int) -> tuple[bytes, Sidecar]:
     speech = Speech(engine="xtts", language="en", model=engine.model)
     part = Part(index=0, chapter=0, digest=part_digest(SENTENCES, speech), estimate=1.0, sentences=SENTENCES)
     assert isinstance(worker.handle(a_job(part, speech=speech), threading.Event()), PartDone)
-    sidecar = read_sidecar(store, part.digest)
+    sidecar = read_sidecar(store, part.digest, BITRATE)
     assert sidecar is not None
-    return store.get(keys.part_audio(part.digest)), sidecar
+    return store.get(keys.part_audio(part.digest, BITRATE)), sidecar.model_copy(update={"work_seconds": 0.0})
 
 
 @pytest.fixture(scope="module")

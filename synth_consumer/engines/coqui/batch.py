@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from synth_consumer.engines.coqui.graphs import Graphs
 from synth_consumer.engines.coqui.sampling import Sampling, penalise, pick
 from synth_consumer.engines.coqui.transformer import Transformer
 
@@ -19,6 +20,10 @@ PREFILL = 4096
 """Most positions that are prefilled at once."""
 CHECK_EVERY = {"cpu": 1, "cuda": 8}
 """Steps between looks at which rows have stopped, by device: on a GPU each look waits until it has caught up."""
+COARSE = {"cpu": False, "cuda": True}
+"""Whether the shapes of steps are rounded up, by device: each of them is a graph."""
+WINDOW = 64
+"""Rounded up, a step looks at a multiple of so many positions."""
 CONDITIONING = 32
 """Positions that the latents of a voice take."""
 
@@ -97,10 +102,14 @@ class Batch:
         self._sampling = sampling
         self._device = gpt.mel_head.weight.device
         self._check_every = CHECK_EVERY[self._device.type]
+        self._coarse = COARSE[self._device.type]
         self._unchecked = 0
         self._slots: list[Row | None] = [None] * slots
         self._transformer = Transformer(gpt.gpt, dtype=dtype, length=_longest(gpt), slots=slots)
         self._state = self._empty_state(slots)
+        self._yes = torch.ones((), dtype=torch.bool, device=self._device)
+        """Brought there once: a bare `True` would be copied in every step, and waited for."""
+        self._graphs = Graphs(self._device)
 
     def _empty_state(self, slots: int) -> _State:
         def zeros(*shape: int, dtype: Any = torch.int64) -> Any:
@@ -155,16 +164,26 @@ class Batch:
         """Give each row its next token."""
         self._close_ranks()
         rows = self.rows
-        slots = torch.arange(len(rows), device=self._device)
-        steps = self._state.steps[: len(rows)]
-        last = self._state.tokens[slots, steps - 1]
-        inputs = self._gpt.mel_embedding(last) + self._gpt.mel_pos_embedding.emb(steps)
-        positions = self._state.prefix[: len(rows)] + steps - 1
-        hidden = self._transformer.step(inputs[:, None], positions, max(row.length for row in rows))
-        self._emit(slots, hidden[:, 0])
+        self._graphs.run(self._advance, *self._shape(len(rows), max(row.length for row in rows)))
         self._unchecked += 1
         for row in rows:
             row.steps += 1
+
+    def _shape(self, rows: int, longest: int) -> tuple[int, int]:
+        """Return how many slots take a step and how many positions they look at: at least as many as are needed."""
+        if not self._coarse:
+            return rows, longest
+        return min(self.size, 1 << (rows - 1).bit_length()), -(-longest // WINDOW) * WINDOW
+
+    def _advance(self, rows: int, longest: int) -> None:
+        """Give the first slots their next token. One without a row goes along, and what it computes counts nothing."""
+        slots = torch.arange(rows, device=self._device)
+        steps = self._state.steps[:rows]
+        last = self._state.tokens[slots, steps - 1]
+        inputs = self._gpt.mel_embedding(last) + self._gpt.mel_pos_embedding.emb(steps)
+        positions = self._state.prefix[:rows] + steps - 1
+        hidden = self._transformer.step(inputs[:, None], positions, longest)
+        self._emit(slots, hidden[:, 0])
 
     @property
     def due(self) -> bool:
@@ -226,9 +245,10 @@ class Batch:
         tokens = pick(scores, state.temperature[slots], state.seeds[slots], steps, self._sampling)
         state.latents[slots, steps] = latents
         state.tokens[slots, steps] = tokens
-        state.seen[slots, tokens] = True
+        state.seen.index_put_((slots, tokens), self._yes)
         state.ended[slots] |= tokens == self._gpt.stop_audio_token
-        state.steps[slots] = steps + 1
+        # a slot without a row may go along for ever
+        state.steps[slots] = (steps + 1).clamp(max=self._gpt.max_gen_mel_tokens - 1)
 
     def _decoded(self, slot: int, row: Row) -> Decoded:
         codes = self._state.tokens[slot, : row.steps].tolist()

@@ -85,8 +85,10 @@ class Decoder:
             raise ValueError(f"{request.most} audio tokens")
 
     def _run(self) -> None:
+        device = self._gpt.mel_head.weight.device
+        stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # on the default one nothing is recorded
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.cuda.stream(stream):
                 while self._wait():
                     self._turn()
         finally:

@@ -91,6 +91,7 @@ def device(settings: SynthSettings) -> Any:
         raise UserError(f"{reason}; E2A_DEVICE=cpu or --device cpu speaks on the CPU, far slower", ExitCode.UNAVAILABLE)
     # else a convolution may be of another kind each time, or rounded to 10 bits where the GPU has TF32
     torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, False
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it compiles an attention of 16 bits for each length
     return torch.device("cuda", 0)
 
 

@@ -49,10 +49,10 @@ def pick(scores: Any, temperature: Any, seeds: Any, steps: Any, sampling: Sampli
         steps: int64 of shape (rows,): how many tokens the row has.
         sampling: what is the same for all rows.
     """
-    chance = (temperature > 0)[:, None]
-    scaled = scores / torch.where(chance, temperature[:, None], 1.0)
+    greedy = (temperature <= 0)[:, None]
+    scaled = scores / temperature[:, None].masked_fill(greedy, 1.0)
     kept, tokens = candidates(scaled, sampling)
-    noise = torch.where(chance, gumbel(seeds[:, None], steps[:, None], tokens), 0.0)
+    noise = gumbel(seeds[:, None], steps[:, None], tokens).masked_fill(greedy, 0.0)
     return tokens.gather(1, (kept + noise).argmax(1, keepdim=True)).squeeze(1)
 
 

@@ -87,7 +87,7 @@ class Transformer:
     def clear(self, slots: Any) -> None:
         """Make slots ready for new rows: a masked position counts nothing, unless it holds a NaN."""
         for cache in self._cache:
-            cache[slots] = 0
+            cache.index_fill_(0, slots, 0)
 
     def move(self, source: int, target: int) -> None:
         """Copy a row to another slot."""

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
-from torch.nn.utils import parametrize
 
 from e2a import traits
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.plan import model_name
 from e2a.settings import SynthSettings
 from synth_consumer.engines import Engine, Pcm, Take, Utterance
-from synth_consumer.engines.coqui import asking, models, reference
+from synth_consumer.engines.coqui import asking, models, reference, vocoder
 from synth_consumer.engines.coqui.batch import CONDITIONING, Request, slots_that_fit
 from synth_consumer.engines.coqui.decoder import Decoder
 from synth_consumer.engines.coqui.sampling import Sampling
@@ -76,7 +75,7 @@ class XttsEngine(Engine):
         self.sample_rate = self._xtts.args.output_sample_rate
         self._languages = tuple(self._xtts.config.languages)
         self._voices = _built_in(self._xtts)
-        _settle(self._xtts.hifigan_decoder.waveform_decoder)
+        vocoder.prepare(self._xtts.hifigan_decoder.waveform_decoder)
         self._start()
 
     def _start(self) -> None:
@@ -190,10 +189,3 @@ def _built_in(model: Any) -> dict[str, Voice]:
         name.strip(): Voice(voice["gpt_cond_latent"].float().cpu(), voice["speaker_embedding"].float().cpu())
         for name, voice in speakers.items()
     }
-
-
-def _settle(vocoder: Any) -> None:
-    """Compute the weights of a vocoder, kept as direction and length for training, once and not for every sentence."""
-    for module in vocoder.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
