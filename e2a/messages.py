@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from e2a.errors import Poison
-from e2a.plan import BookId, Digest, Frozen, Part, Retake, Speech
+from e2a.plan import BITRATE, BookId, Digest, Frozen, Part, Retake, Speech
 
 PAYLOAD_CHARACTERS = 100_000
 """Most characters of a bad message that its dead letter keeps: escaped in JSON they still fit into 1 MB."""
@@ -23,6 +23,8 @@ class ChapterJob(Frozen):
     book_id: BookId
     part: Part
     speech: Speech
+    bitrate: int = BITRATE
+    """Of the AAC that is wanted, in bits a second."""
 
 
 class BookPlanned(Frozen):
@@ -83,6 +85,14 @@ class BookFailed(Frozen):
     reason: str
 
 
+class PartialWanted(Frozen):
+    """Somebody wants to hear the chapters that are finished so far."""
+
+    type: Literal["PartialWanted"] = "PartialWanted"
+    version: int = 1
+    book_id: BookId
+
+
 class DeadLetter(Frozen):
     """A message that can never be processed, kept with the reason."""
 
@@ -96,7 +106,7 @@ class DeadLetter(Frozen):
     """The message as it was read, at most `PAYLOAD_CHARACTERS`; bytes that are not UTF-8 are shown as escapes."""
 
 
-Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed
+Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed | PartialWanted
 Message = ChapterJob | Event | DeadLetter
 
 _ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])

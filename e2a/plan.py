@@ -12,15 +12,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-PART_FORMAT = 2
+PART_FORMAT = 3
 """Version of the part's audio layout; raising it re-synthesises everything."""
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Version of the way text becomes a plan; raising it makes every book a new one."""
 CATALOGUE = "tts_models/"
 """What the names of models begin with that coqui-tts downloads."""
 CLIP = "clip:"
 """What the name of a voice begins with that is a reference recording."""
 
+BITRATE = 64_000
+"""Bits a second of the audio, unless the user wants others."""
+
+Format = Literal["m4b", "m4a", "mp3", "opus", "flac", "wav", "acx", "epub"]
+"""What a book is made as. `acx` is MP3 as that distributor wants it, `epub` an EPUB 3 with the text read along."""
 BookId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
 """Identity of a book, as `book_id` makes it; it is part of storage keys, so nothing else is let in."""
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -47,6 +52,18 @@ class Speech(Frozen):
     default for the language."""
     speed: float = 1.0
     """Factor on the speaking rate; 2.0 speaks twice as fast."""
+    loudness: Literal["r128", "acx"] = "r128"
+    """What it is levelled to: -19 LUFS by EBU R 128, or -20 dBFS RMS as ACX wants it."""
+
+
+class Output(Frozen):
+    """What is made of the parts of a book."""
+
+    formats: tuple[Format, ...] = ("m4b",)
+    split: bool = False
+    """Whether each chapter is a file of its own."""
+    bitrate: int = BITRATE
+    """Bits a second of the audio, in whole thousands; where it is not lossless."""
 
 
 class Metadata(Frozen):
@@ -167,7 +184,7 @@ class Plan(Frozen):
     title: str
     authors: tuple[str, ...]
     speech: Speech
-    output_format: str
+    output: Output = Output()
     cover: str = ""
     """File name of the cover beside the plan, such as `cover.jpg`; empty when the book has none."""
     metadata: Metadata = Metadata()
@@ -203,27 +220,45 @@ class Retake(Frozen):
     """What the take that was kept still has; empty when it is good."""
 
 
+class Blob(Frozen):
+    """An object as it should be."""
+
+    size: int
+    """In bytes."""
+    sha256: str
+
+
 class Sidecar(Frozen):
     """What is known of a part's audio; stored beside it, and only after it. All lengths are in samples."""
 
-    version: int = 1
+    version: int = 2
     digest: Digest
     sample_rate: int
     """In hertz."""
     samples: int
     """Length of the audio, a multiple of 1,024."""
-    frames: int
-    """AAC frames of 1,024 samples."""
-    audio_bytes: int
-    audio_sha256: str
+    master: Blob
+    """FLAC, 16 bits a sample: all other audio is made of it."""
+    aac: dict[int, Blob]
+    """Strict ADTS of samples / 1,024 frames, by bits a second."""
     sentences: tuple[tuple[int, int], ...]
     """Start and end of each sentence, the pause after it not counted."""
+    gain: float
+    """What the engine's sound was amplified by, in decibels: the same for everything that a voice says."""
+    limited: bool
+    """Whether peaks had to be held down."""
+    loudness: float | None
+    """Integrated loudness in LUFS (EBU R 128); None for what is too short or too soft to have one."""
     peak: float
     """Largest absolute sample, 1.0 being full scale."""
     retakes: tuple[Retake, ...] = ()
     """Sentences that were said more than once."""
     engine: str
     encoder: str
+    worker: str = ""
+    """Who made it."""
+    work_seconds: float = 0.0
+    """How long that took by the clock on the wall."""
 
     @property
     def seconds(self) -> float:
@@ -253,8 +288,8 @@ def part_digest(sentences: tuple[Sentence, ...], speech: Speech) -> str:
 
 
 def speech_digest(speech: Speech) -> str:
-    """Return the identity of a way of speaking, as 64 hexadecimal characters."""
-    return _digest(speech.model_dump())
+    """Return the identity of a way of speaking, however loud, as 64 hexadecimal characters."""
+    return _digest(speech.model_dump(exclude={"loudness"}))
 
 
 def take_seed(text: str, attempt: int) -> int:
@@ -280,14 +315,14 @@ def clip_voice(clip: bytes) -> str:
     return CLIP + hashlib.sha256(clip).hexdigest()
 
 
-def book_id(source: bytes, speech: Speech, reading: Reading, output_format: str) -> str:
+def book_id(source: bytes, speech: Speech, reading: Reading, output: Output) -> str:
     """Return the identity of a book: the hash of the EPUB's bytes and of its options, 16 hexadecimal characters."""
     options = {
         "plan": PLAN_VERSION,
         "source": hashlib.sha256(source).hexdigest(),
         "speech": speech.model_dump(),
         "reading": reading.model_dump(),
-        "output_format": output_format,
+        "output": output.model_dump(),
     }
     return _digest(options)[:16]
 

@@ -1,9 +1,35 @@
 """What is known of a finished book: `book.json` beside it, for people and for the producer."""
 
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, model_validator
+
 from e2a.plan import Accounting, BookId, Frozen, Retake, Speech
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Version of what a report says. Version 1 was the event `BookDone`; fields that came later have defaults."""
+
+
+class ReportedFile(Frozen):
+    """A file of a finished book."""
+
+    format: str
+    """As asked for, such as `m4b`; `vtt` for the captions."""
+    key: str
+    """Where it is in storage."""
+    name: Annotated[str, StringConstraints(pattern=r"^([^/\\\x00-\x1f]*/)?[^/\\\x00-\x1f]+$")]
+    """What comes after the name of the book in its name, such as `.m4b`, or `/03 The Pool of Tears.mp3` in a folder."""
+    size: int
+    """In bytes."""
+
+
+class ReportedWorker(Frozen):
+    """What a worker did for a book."""
+
+    worker: str
+    parts: int
+    audio_seconds: float
+    work_seconds: float
 
 
 class ReportedChapter(Frozen):
@@ -14,6 +40,8 @@ class ReportedChapter(Frozen):
     start: float
     """Where it begins in the book."""
     seconds: float
+    loudness: float | None = None
+    """In LUFS: the mean of its parts' loudness by energy, the longer counting for more."""
 
 
 class ReportedRetake(Frozen):
@@ -46,9 +74,12 @@ class Report(Frozen):
     authors: tuple[str, ...] = ()
     speech: Speech | None = None
     output: str
-    """Storage key of the finished file."""
+    """Storage key of the first file."""
     audio_seconds: float
     audio_bytes: int
+    """Size of the first file."""
+    files: tuple[ReportedFile, ...] = ()
+    """All files that the book was made as."""
     accounting: Accounting | None = None
     """Where every character of the book went; None when its plan does not say."""
     problems: tuple[str, ...] = ()
@@ -56,6 +87,18 @@ class Report(Frozen):
     chapters: tuple[ReportedChapter, ...] = ()
     retakes: tuple[ReportedRetake, ...] = ()
     """Sentences whose first take was not good, in reading order."""
+    workers: tuple[ReportedWorker, ...] = ()
+    """Who made its parts, by name; parts that another book shares were made for whichever came first."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Of the programs that made it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_its_only_file(cls, data: Any) -> Any:
+        """Add the file of a report of version 1 or 2, which has one."""
+        if not isinstance(data, dict) or "files" in data or not {"output", "audio_bytes"} <= data.keys():
+            return data
+        return data | {"files": [{"format": "m4b", "key": data["output"], "name": ".m4b", "size": data["audio_bytes"]}]}
 
 
 def reported(retake: Retake, *, chapter: int, title: str, part: int, offset: float = 0.0) -> ReportedRetake:

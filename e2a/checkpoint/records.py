@@ -27,6 +27,8 @@ class PartRecord(Frozen):
     worker: str = ""
     reason: str = ""
     """Why it failed."""
+    remade: int = 0
+    """How often it was found missing or damaged in storage, and made anew."""
     retakes: tuple[Retake, ...] = ()
     """Sentences that were said more than once."""
 

@@ -1,5 +1,6 @@
 """Object storage: the only thing that must be kept. MinIO, S3 or a directory behind one protocol."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,17 @@ from e2a.storage import keys
 from e2a.storage.directory import DirectoryStore
 from e2a.storage.s3 import S3Store
 
-__all__ = ["DirectoryStore", "ObjectStore", "S3Store", "keys", "open_store", "read_plan", "read_report", "read_sidecar"]
+__all__ = [
+    "DirectoryStore",
+    "ObjectStore",
+    "S3Store",
+    "keys",
+    "open_store",
+    "read_master",
+    "read_plan",
+    "read_report",
+    "read_sidecar",
+]
 
 
 class ObjectStore(Protocol):
@@ -86,8 +97,25 @@ def read_plan(store: ObjectStore, book_id: str) -> Plan | None:
         return None
 
 
-def read_sidecar(store: ObjectStore, digest: str) -> Sidecar | None:
-    """Return the sidecar of a part that is done: its audio is there, and as long as it should be.
+def read_sidecar(store: ObjectStore, digest: str, bitrate: int) -> Sidecar | None:
+    """Return the sidecar of a part that is done: master and AAC are there, and as long as they should be.
+
+    Args:
+        store: where parts live.
+        digest: of the part.
+        bitrate: of the AAC, in bits a second.
+
+    Raises:
+        Retryable: the store cannot be reached.
+    """
+    sidecar = read_master(store, digest)
+    if sidecar is None or bitrate not in sidecar.aac:
+        return None
+    return sidecar if store.size(keys.part_audio(digest, bitrate)) == sidecar.aac[bitrate].size else None
+
+
+def read_master(store: ObjectStore, digest: str) -> Sidecar | None:
+    """Return the sidecar of a part whose master is there, and as long as it should be, whatever AAC there is of it.
 
     Raises:
         Retryable: the store cannot be reached.
@@ -96,17 +124,22 @@ def read_sidecar(store: ObjectStore, digest: str) -> Sidecar | None:
         sidecar = Sidecar.model_validate_json(store.get(keys.part_sidecar(digest)))
     except (KeyError, ValidationError):
         return None
-    return sidecar if store.size(keys.part_audio(digest)) == sidecar.audio_bytes else None
+    return sidecar if store.size(keys.part_master(digest)) == sidecar.master.size else None
 
 
-def read_report(store: ObjectStore, book_id: str) -> Report | None:
-    """Return the report of a finished book, also one of version 1; None when there is no finished book.
+def read_report(store: ObjectStore, book_id: str, key: Callable[[str], str] = keys.report) -> Report | None:
+    """Return the report of a finished book, also one of an older version; None when there is no finished book.
+
+    Args:
+        store: where books live.
+        book_id: of the book.
+        key: `keys.partial_report` for what is finished of a book.
 
     Raises:
         Retryable: the store cannot be reached.
     """
     try:
-        report = Report.model_validate_json(store.get(keys.report(book_id)))
+        report = Report.model_validate_json(store.get(key(book_id)))
     except (KeyError, ValidationError):
         return None
-    return report if store.size(report.output) == report.audio_bytes else None
+    return report if all(store.size(file.key) == file.size for file in report.files) else None

@@ -4,6 +4,8 @@ from e2a.plan import CLIP
 
 PLAN = "plan.json"
 SOURCE = "source.epub"
+EDITION = "edition.epub"
+"""The book as EPUB 3, every sentence an element: what a read-along edition is made of."""
 
 
 def book(book_id: str, name: str) -> str:
@@ -11,19 +13,29 @@ def book(book_id: str, name: str) -> str:
     return f"books/{book_id}/{name}"
 
 
-def output(book_id: str, extension: str) -> str:
-    """Return the key of a finished book."""
-    return f"books/{book_id}/output/book.{extension}"
+def output(book_id: str, name: str) -> str:
+    """Return the key of a file of a finished book, such as `book.m4b` or `mp3/001.mp3`."""
+    return book(book_id, f"output/{name}")
 
 
 def report(book_id: str) -> str:
     """Return the key of a finished book's `Report`. It is put after the book: a book is done when it exists."""
-    return f"books/{book_id}/output/book.json"
+    return output(book_id, "book.json")
 
 
-def part_audio(digest: str) -> str:
-    """Return the key of a part's strict ADTS AAC."""
-    return f"parts/{digest[:2]}/{digest}.aac"
+def partial_report(book_id: str) -> str:
+    """Return the key of the `Report` of the chapters that were finished when somebody asked; put after their file."""
+    return output(book_id, "partial.json")
+
+
+def part_master(digest: str) -> str:
+    """Return the key of a part's FLAC, of which all other audio is made."""
+    return f"parts/{digest[:2]}/{digest}.flac"
+
+
+def part_audio(digest: str, bitrate: int) -> str:
+    """Return the key of a part's strict ADTS AAC of so many bits a second."""
+    return f"parts/{digest[:2]}/{digest}.{bitrate // 1000}k.aac"
 
 
 def part_sidecar(digest: str) -> str:

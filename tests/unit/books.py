@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from e2a.plan import Metadata, Plan, Reading, Speech
+from e2a.plan import Metadata, Output, Plan, Reading, Speech
 from producer.epub import Book, Document
 from producer.planner import hour_of, make_plan
 from producer.sections.outline import outline
@@ -126,7 +126,7 @@ def plan_of(book: Book, reading: Reading = Reading(), lexicon: Lexicon = EMPTY, 
         outlined,
         book_id="b0123456789abcde",
         speech=speech,
-        output_format="m4b",
+        output=Output(),
         reading=reading,
         lexicon=lexicon,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
 from e2a.messages import ChapterJob, PartDone, PartFailed
-from e2a.plan import Chapter, Part, Plan, Sentence, Sidecar, Speech, part_digest
+from e2a.plan import BITRATE, Blob, Chapter, Part, Plan, Sentence, Sidecar, Speech, part_digest
 from e2a.storage import ObjectStore, keys
 
 BOOK = "b0123456789abcde"
@@ -31,25 +31,36 @@ def a_plan(parts: tuple[int, ...] = (2, 1), **changes: Any) -> Plan:
         members = tuple(a_part(first + step, number) for step in range(count))
         chapters.append(Chapter(index=number, title=f"Chapter {number + 1}", parts=members))
     given: dict[str, Any] = {"book_id": BOOK, "title": "Emma", "authors": ("Jane Austen",), "speech": a_speech()}
-    return Plan(**(given | {"output_format": "m4b", "chapters": tuple(chapters)} | changes))
+    return Plan(**(given | {"chapters": tuple(chapters)} | changes))
 
 
 def some_audio(part: Part) -> bytes:
-    """Return bytes that stand for the audio of a part."""
+    """Return bytes that stand for the AAC of a part."""
     return f"audio of part {part.index}".encode()
 
 
+def some_master(part: Part) -> bytes:
+    """Return bytes that stand for the FLAC of a part."""
+    return f"master of part {part.index}".encode()
+
+
+def a_blob(data: bytes) -> Blob:
+    """Return what a sidecar says of an object."""
+    return Blob(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
 def a_sidecar(part: Part, **changes: Any) -> Sidecar:
-    """Return the sidecar of `some_audio`, said to be ten frames of 1,024 samples at 10,240 Hz: one second."""
-    audio = some_audio(part)
+    """Return the sidecar of `some_audio` and `some_master`, said to be 10,240 samples at 10,240 Hz: one second."""
     given: dict[str, Any] = {
         "digest": part.digest,
         "sample_rate": 10_240,
         "samples": 10_240,
-        "frames": 10,
-        "audio_bytes": len(audio),
-        "audio_sha256": hashlib.sha256(audio).hexdigest(),
+        "master": a_blob(some_master(part)),
+        "aac": {BITRATE: a_blob(some_audio(part))},
         "sentences": ((2048, 8192),),
+        "gain": 0.0,
+        "limited": False,
+        "loudness": -19.0,
         "peak": 0.5,
         "engine": "espeak",
         "encoder": "aac",
@@ -63,8 +74,9 @@ def put_plan(store: ObjectStore, plan: Plan) -> None:
 
 
 def put_part(store: ObjectStore, part: Part) -> None:
-    """Put a part's audio and sidecar where a worker puts them."""
-    store.put(keys.part_audio(part.digest), some_audio(part))
+    """Put a part's master, audio and sidecar where a worker puts them."""
+    store.put(keys.part_master(part.digest), some_master(part))
+    store.put(keys.part_audio(part.digest, BITRATE), some_audio(part))
     store.put(keys.part_sidecar(part.digest), a_sidecar(part).model_dump_json().encode())
 
 
