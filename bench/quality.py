@@ -24,7 +24,8 @@ from producer.ingest import Options, prepare
 from synth_consumer.engines import Pcm, Take, Utterance
 from synth_consumer.engines.espeak import EspeakEngine
 from synth_consumer.pace import Pace, measure
-from synth_consumer.quality import flaws, trim
+from synth_consumer.quality import flaws
+from synth_consumer.sound import trim
 from tests.epubs import CORPUS
 from tests.takes import DEFECTS, LANGUAGES, caught, scenes, sentences
 
@@ -73,7 +74,9 @@ def full_size_ms() -> float:
     chance = np.random.default_rng(1)
     pcm = chance.normal(0, 0.1, 480_000).astype(np.float32)
     take = Take(pcm, codes=tuple(chance.integers(0, 1024, 430).tolist()))
-    pace = Pace(offset=0, per_letter=0.06, spread=0.1, slack=0.25, pause=0.3, ending=-60, weights="", calibrated=True)
+    pace = Pace(
+        offset=0, per_letter=0.06, spread=0.1, slack=0.25, pause=0.3, ending=-60, weights="", calibrated=True, gains={}
+    )
     times = []
     for _ in range(50):
         started = time.perf_counter()

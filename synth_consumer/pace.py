@@ -1,10 +1,11 @@
-"""How fast a voice speaks: measured once on a fixed text, so that every worker expects the same of every sentence."""
+"""How fast and how loud a voice speaks: measured once on a fixed text, so that all workers go by the same."""
 
 # ruff: noqa: RUF001 - the letters and marks of other scripts look like ASCII
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import combinations
 from math import exp
 from statistics import median
@@ -13,9 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from e2a import traits
+from e2a.errors import Poison
 from e2a.plan import Frozen, Speech, take_seed
-from synth_consumer.engines import Take, TooLong
-from synth_consumer.sound import Sound, listen
+from synth_consumer import loudness
+from synth_consumer.engines import Pcm, Take, TooLong
+from synth_consumer.sound import Sound, listen, trim
 
 _HAN = re.compile(r"[\u3005\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
@@ -76,8 +79,10 @@ class Pace(Measured):
     """Seconds of the longest pause in a sentence with commas, usually."""
     ending: float
     """Highest level at which a sentence ended, in decibels relative to its loud parts."""
+    gains: dict[str, float]
+    """Decibels by which it is amplified, by `Speech.loudness`; empty where nobody knows how loud it is."""
     calibrated: bool
-    """False for a guess."""
+    """False for a guess of all but the gains."""
 
     def bounds(self, text: str) -> tuple[float, float]:
         """Return how many seconds of speech, pauses not counted, a good take of a text has at least and at most."""
@@ -113,10 +118,20 @@ def spoken_length(text: str, ideograph: float = 1.0) -> Length:
     return Length(letters + digits, letters + names + _LETTERS_OF_MARK * marks)
 
 
+class _Heard(NamedTuple):
+    """A usable take of a text."""
+
+    text: str
+    sound: Sound
+    kept: Pcm
+    """What would be heard of it in a book."""
+
+
 def measure(say: Callable[[str, int], Take], sample_rate: int, speech: Speech, weights: str, takes: int = 2) -> Pace:
     """Say the fixed text of a language and return the pace; a guess when there is none or nothing said is usable.
 
-    One bad take among them changes little: the line and the spread are medians and quantiles.
+    One bad take among them changes little: the line and the spread are medians and quantiles. Where there is no text,
+    the gains are measured on the English one, which nearly every voice can read.
 
     Args:
         say: makes a take of a text with a seed.
@@ -126,20 +141,17 @@ def measure(say: Callable[[str, int], Take], sample_rate: int, speech: Speech, w
         takes: how often each sentence is said; once is enough for an engine that does not vary.
 
     Raises:
-        whatever `say` raises, but for `TooLong`: such a text is passed over.
+        whatever `say` raises, but for `TooLong`: such a text is passed over; and but for `Poison` of the English text
+            in another language.
     """
-    heard: list[tuple[str, Sound]] = []
     texts = TEXTS.get(traits.primary_subtag(speech.language), ())
-    for text, attempt in ((text, attempt) for text in texts for attempt in range(takes)):
-        try:
-            take = say(text, take_seed(text, attempt))
-        except TooLong:
-            continue
-        if take.stopped and np.isfinite(take.pcm).all() and not (sound := listen(take.pcm, sample_rate)).silent:
-            heard.append((text, sound))
-    if len(heard) * 2 <= len(texts) * takes:
-        return guess(speech, weights)
-    return _fitted(heard, speech, weights)
+    heard = list(_heard(say, sample_rate, texts, takes))
+    pace = _fitted(heard, speech, weights) if len(heard) * 2 > len(texts) * takes else guess(speech, weights)
+    if not texts:
+        with suppress(Poison):
+            heard = list(_heard(say, sample_rate, TEXTS["en"], takes))
+    said = np.concatenate([np.zeros(0, np.float32), *(each.kept for each in heard)])
+    return pace.model_copy(update={"gains": loudness.gains(said, sample_rate)})
 
 
 def guess(speech: Speech, weights: str) -> Pace:
@@ -152,22 +164,34 @@ def guess(speech: Speech, weights: str) -> Pace:
         slack=_slack(speech),
         pause=0.4 / speech.speed,
         ending=0.0,
+        gains={},
         weights=weights,
         calibrated=False,
     )
 
 
-def _fitted(heard: list[tuple[str, Sound]], speech: Speech, weights: str) -> Pace:
-    seconds = [sound.speech for _text, sound in heard]
-    mixed = any(_KANA.search(text) and _HAN.search(text) for text, _sound in heard)
+def _heard(say: Callable[[str, int], Take], sample_rate: int, texts: Sequence[str], takes: int) -> Iterator[_Heard]:
+    """Say texts and yield the takes that are usable."""
+    for text, attempt in ((text, attempt) for text in texts for attempt in range(takes)):
+        try:
+            take = say(text, take_seed(text, attempt))
+        except TooLong:
+            continue
+        if take.stopped and np.isfinite(take.pcm).all() and not (sound := listen(take.pcm, sample_rate)).silent:
+            yield _Heard(text, sound, trim(np.clip(take.pcm, -1, 1), sample_rate))
+
+
+def _fitted(heard: Sequence[_Heard], speech: Speech, weights: str) -> Pace:
+    seconds = [each.sound.speech for each in heard]
+    mixed = any(_KANA.search(each.text) and _HAN.search(each.text) for each in heard)
     fits = []
     for ideograph in _IDEOGRAPH if mixed else (1.0,):
-        letters = [_letters(text, ideograph) for text, _sound in heard]
+        letters = [_letters(each.text, ideograph) for each in heard]
         fits.append((*_line(letters, seconds), ideograph))
     spread, offset, per_letter, ideograph = min(fits)
     if ideograph > _SPELT_OUT:
         spread = max(spread, _GUESSED_SPREAD)
-    at_commas = [max(sound.pauses) for _text, sound in heard if sound.pauses]
+    at_commas = [max(each.sound.pauses) for each in heard if each.sound.pauses]
     return Pace(
         offset=offset,
         per_letter=per_letter,
@@ -175,7 +199,8 @@ def _fitted(heard: list[tuple[str, Sound]], speech: Speech, weights: str) -> Pac
         spread=spread,
         slack=_slack(speech),
         pause=median(at_commas) if at_commas else 0.0,
-        ending=max(sound.ending for _text, sound in heard),
+        ending=max(each.sound.ending for each in heard),
+        gains={},
         weights=weights,
         calibrated=True,
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from synth_consumer.engines import Pcm, Take
 from synth_consumer.pace import MARK, Pace
-from synth_consumer.sound import Sound, edges, listen
+from synth_consumer.sound import Sound, listen
 
 NAN = "nan"
 SILENT = "silent"
@@ -55,9 +55,6 @@ FLAWS = {
 }
 """Every flaw by its name in reports, the worst first."""
 
-_MARGIN = 0.05
-_TRIM_FLOOR = -45.0
-"""Lower than the floor of speech: a soft `h` or a breath is sound too."""
 _FULL_SCALE = 0.999
 _MOST_CLIPPED = 0.001
 _MOST_LEAD = 1.0
@@ -71,20 +68,6 @@ _INITIAL = re.compile(r"(?<!\w)\w\W*$")
 _PERIODS = range(1, 13)
 _LEAST_LOOP = 24
 """Tokens, a second of XTTS's."""
-
-
-def trim(pcm: Pcm, sample_rate: int) -> Pcm:
-    """Return a take without the silence around it, but for 50 ms; one that is all silent is returned as it is.
-
-    Args:
-        pcm: mono float32 samples, of shape (samples,).
-        sample_rate: in hertz.
-    """
-    if not np.isfinite(pcm).all():
-        return pcm
-    start, end = edges(pcm, sample_rate, _TRIM_FLOOR)
-    margin = round(_MARGIN * sample_rate)
-    return pcm[max(0, start - margin) : end + margin]
 
 
 def flaws(take: Take, text: str, sample_rate: int, pace: Pace) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where the sound of a take lies: what the checks and the calibration of a voice measure."""
+"""Where the sound of a take lies: what the checks and the calibration of a voice measure, and what of it is kept."""
 
 import math
 from typing import NamedTuple
@@ -16,6 +16,9 @@ CLOSURE = 0.15
 """Seconds of silence inside a word, such as before a `t`; longer ones are pauses."""
 SILENCE = -45.0
 """Decibels relative to full scale of a take in which nothing is said."""
+_TRIM_FLOOR = -45.0
+"""Decibels below the loud frames, lower than the floor of speech: a soft `h` or a breath is sound too."""
+_MARGIN = 0.05
 _LOUD = 5
 """How many frames are loud without being a click."""
 
@@ -65,20 +68,21 @@ def listen(pcm: Pcm, sample_rate: int) -> Sound:
     return Sound(level, stretches, len(pcm) / sample_rate, float(levels[-2:].max()) - level)
 
 
-def edges(pcm: Pcm, sample_rate: int, floor: float) -> tuple[int, int]:
-    """Return the first sample with sound and the one after the last; all of a silent take.
+def trim(pcm: Pcm, sample_rate: int) -> Pcm:
+    """Return a take without the silence around it, but for 50 ms; one that is all silent is returned as it is.
 
     Args:
-        pcm: as `listen` takes it.
+        pcm: mono float32 samples, of shape (samples,).
         sample_rate: in hertz.
-        floor: in decibels below the loud frames.
     """
+    if not np.isfinite(pcm).all():
+        return pcm
     levels = _levels(pcm, sample_rate)
     if (level := _loud(levels)) < SILENCE:
-        return 0, len(pcm)
-    loud = np.flatnonzero(levels > level + floor)
-    frame = round(sample_rate * FRAME)
-    return int(loud[0]) * frame, int(loud[-1] + 1) * frame
+        return pcm
+    loud = np.flatnonzero(levels > level + _TRIM_FLOOR)
+    frame, margin = round(sample_rate * FRAME), round(_MARGIN * sample_rate)
+    return pcm[max(0, int(loud[0]) * frame - margin) : int(loud[-1] + 1) * frame + margin]
 
 
 def _levels(pcm: Pcm, sample_rate: int) -> NDArray[np.float32]:

@@ -15,8 +15,9 @@ from e2a.errors import Poison
 from e2a.plan import Speech, take_seed
 from synth_consumer.engines import Engine, Pcm, Take, TooLong, Utterance
 from synth_consumer.pace import Pace, measure
-from synth_consumer.quality import EDGE_SILENCE, MISHEARD, badness, flaws, trim
+from synth_consumer.quality import EDGE_SILENCE, MISHEARD, badness, flaws
 from synth_consumer.recognition import Recogniser, misheard
+from synth_consumer.sound import trim
 
 VARIETIES = (1.0, 1.0, 0.8)
 """What each take of a sentence does to the engine's sampling temperature; the last resort is to say it in two."""
@@ -48,6 +49,11 @@ class Voice(NamedTuple):
     speech: Speech
     pace: Pace
     clip: bytes = b""
+
+    @property
+    def gain(self) -> float:
+        """Decibels by which all that it says is amplified; 0 where nobody knows how loud it is."""
+        return self.pace.gains.get(self.speech.loudness, 0.0)
 
 
 class Spoken(NamedTuple):
@@ -86,7 +92,7 @@ class Speaker:
         return self._busy.seconds
 
     def pace(self, speech: Speech, clip: bytes, abandoned: threading.Event) -> Pace | None:
-        """Measure how fast a voice speaks, without a break once begun; None when `abandoned` was set before the end.
+        """Measure a voice, without a break once begun; None when `abandoned` was set before the end.
 
         Args:
             speech: the way of speaking.

@@ -1,7 +1,7 @@
-"""How a book is to be said: its reference recording from storage, and the pace of its voice, measured once for all.
+"""How a book is to be said: its reference recording from storage, and its voice, measured once for all.
 
 The first worker that meets a voice measures it and puts the result into storage; all others go by that, so every
-worker decides alike what a bad take is, whatever it has said before.
+worker decides alike what a bad take is, whatever it has said before, and all parts of a book are equally loud.
 """
 
 import threading

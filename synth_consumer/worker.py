@@ -12,7 +12,7 @@ from e2a.storage import ObjectStore, read_sidecar
 from synth_consumer import part
 from synth_consumer.engines import Engine
 from synth_consumer.gate import Gate
-from synth_consumer.speaker import POLL, Speaker, Spoken
+from synth_consumer.speaker import POLL, Speaker, Spoken, Voice
 from synth_consumer.status import Status
 from synth_consumer.voices import Voices
 
@@ -78,7 +78,7 @@ class Worker:
             with self._gate.entered(alone=suspect, abandoned=abandoned) as entered:
                 if entered and (attempt := self._leases.claim(lease)):
                     return self._under_lease(lease, job, attempt, abandoned)
-            if sidecar := read_sidecar(self._store, job.part.digest):
+            if sidecar := read_sidecar(self._store, job.part.digest, job.bitrate):
                 return self._done(job, sidecar, 0.0)
             abandoned.wait(POLL)  # whoever holds the lease finishes or dies
         return None
@@ -86,7 +86,7 @@ class Worker:
     def _under_lease(self, lease: str, job: ChapterJob, attempt: int, abandoned: threading.Event) -> PartDone | None:
         """Make the part unless it is there. A bug ends the process and leaves the lease to run out: it counts."""
         try:
-            sidecar = read_sidecar(self._store, job.part.digest)
+            sidecar = read_sidecar(self._store, job.part.digest, job.bitrate)
             if sidecar is None and attempt > MAX_ATTEMPTS:
                 raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
             event = self._done(job, sidecar, 0.0) if sidecar else self._make(job, abandoned)
@@ -97,13 +97,17 @@ class Worker:
         return event
 
     def _make(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
+        """Make the part of its master if there is one, else speak it; None when the job was abandoned before."""
+        if sidecar := part.encode_again(self._store, job.part.digest, job.bitrate):
+            return self._done(job, sidecar, 0.0)
         started = time.monotonic()
-        spoken = self._speak(job, abandoned)
-        if spoken is None:
+        said = self._speak(job, abandoned)
+        if said is None:
             return None
-        sidecar = part.finish(
-            self._store, job.part, spoken, sample_rate=self._engine.sample_rate, engine=self._engine.name
-        )
+        voice, spoken = said
+        engine = self._engine
+        origin = part.Origin(engine.name, engine.sample_rate, voice.gain, self._name, started)
+        sidecar = part.finish(self._store, job.part, spoken, origin, job.bitrate)
         return self._done(job, sidecar, time.monotonic() - started)
 
     def _check_engine(self, job: ChapterJob) -> None:
@@ -119,15 +123,16 @@ class Worker:
                 f"give workers and e2a-produce the same E2A_MODEL"
             )
 
-    def _speak(self, job: ChapterJob, abandoned: threading.Event) -> list[Spoken] | None:
-        """Return the sound of each sentence, or None when the job was abandoned before the last."""
+    def _speak(self, job: ChapterJob, abandoned: threading.Event) -> tuple[Voice, list[Spoken]] | None:
+        """Return the sound of each sentence and whose it is, or None when the job was abandoned before the last."""
         texts = [sentence.say for sentence in job.part.sentences]
         self._status.started(job)
         try:
             voice = self._voices.of(job.speech, abandoned)
             if voice is None:
                 return None
-            return self._speaker.speak(texts, voice, abandoned, lambda: self._status.spoke(job))
+            spoken = self._speaker.speak(texts, voice, abandoned, lambda: self._status.spoke(job))
+            return None if spoken is None else (voice, spoken)
         finally:
             self._status.left(job)
 
@@ -143,7 +148,7 @@ class Worker:
             digest=job.part.digest,
             worker=self._name,
             audio_seconds=sidecar.seconds,
-            audio_bytes=sidecar.audio_bytes,
+            audio_bytes=sidecar.aac[job.bitrate].size,
             work_seconds=round(work_seconds, 3),
             retakes=sidecar.retakes,
         )

@@ -10,7 +10,8 @@ import numpy as np
 
 from synth_consumer.engines import Pcm, Take
 from synth_consumer.pace import Pace
-from synth_consumer.quality import flaws, trim
+from synth_consumer.quality import flaws
+from synth_consumer.sound import trim
 
 
 class Words(NamedTuple):

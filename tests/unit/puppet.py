@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import cache
 
 from e2a.plan import Speech
 from e2a.settings import SynthSettings
@@ -50,6 +51,7 @@ def cut(take: Take) -> Take:
     return take._replace(stopped=False)
 
 
+@cache
 def a_pace(speech: Speech | None = None) -> Pace:
     """Return the pace of a puppet."""
     speech = speech or a_speech()

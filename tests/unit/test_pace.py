@@ -2,14 +2,16 @@
 
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from e2a.errors import Poison, Retryable
 from e2a.plan import Speech, take_seed
 from synth_consumer.engines import Take, TooLong
 from synth_consumer.pace import TEXTS, Pace, guess, measure, spoken_length
-from synth_consumer.quality import trim
+from synth_consumer.sound import trim
 from tests.takes import hum
 from tests.unit.builders import a_speech
 
@@ -82,10 +84,41 @@ def test_a_text_that_is_too_long_is_passed_over() -> None:
     assert short(10) == guess(a_speech(), "w")
 
 
-def test_without_a_text_nothing_is_said() -> None:
-    """A language without a fixed text gets a guess."""
+def test_without_a_text_only_the_level_is_measured() -> None:
+    """A language without a fixed text gets a guess, and the gains that the voice needs in English."""
+    speech, said = a_speech(language="ka"), list[str]()
+    pace = measure(lambda text, _seed: said.append(text) or Take(hum(text)), RATE, speech, "", takes=1)
+    assert pace == guess(speech, "").model_copy(update={"gains": paced().gains})
+    assert said == list(TEXTS["en"])
+    assert not pace.calibrated
+
+
+def test_a_voice_that_reads_no_english_keeps_its_level() -> None:
+    """A model that cannot say the English text is guessed in all; what is wrong only now is passed on."""
+
+    def refuse(error: Exception) -> Callable[[str, int], Take]:
+        def say(_text: str, _seed: int) -> Take:
+            raise error
+
+        return say
+
     speech = a_speech(language="ka")
-    assert measure(pytest.fail, RATE, speech, "") == guess(speech, "")  # type: ignore[arg-type]
+    assert measure(refuse(Poison("no such letter")), RATE, speech, "") == guess(speech, "")
+    with pytest.raises(Retryable):
+        measure(refuse(Retryable("out of memory")), RATE, speech, "")
+    with pytest.raises(Poison):
+        measure(refuse(Poison("no such voice")), RATE, a_speech(), "")
+
+
+def test_the_gain_is_of_what_is_heard() -> None:
+    """Takes that cannot be used and the silence around the others do not count: a voice half as loud gets 6 dB more."""
+    quiet = measure(lambda text, _seed: Take(hum(text) / 2), RATE, a_speech(), "")
+    takes = iter([Take(hum(LATE) * 8, stopped=False), Take(np.zeros(RATE, np.float32))])
+    padding = np.zeros(5 * RATE, np.float32)
+    padded = measure(lambda text, _seed: next(takes, Take(np.concatenate([padding, hum(text)]))), RATE, a_speech(), "")
+    for loudness, db in paced().gains.items():
+        assert quiet.gains[loudness] == pytest.approx(db + 6, abs=0.3)
+        assert padded.gains[loudness] == pytest.approx(db, abs=0.3)
 
 
 def test_a_region_speaks_the_text_of_its_language() -> None:

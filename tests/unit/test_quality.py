@@ -7,8 +7,8 @@ import pytest
 
 from synth_consumer.engines import Pcm, Take
 from synth_consumer.pace import Pace, guess, measure
-from synth_consumer.quality import FLAWS, badness, flaws, trim
-from synth_consumer.sound import listen
+from synth_consumer.quality import FLAWS, badness, flaws
+from synth_consumer.sound import listen, trim
 from tests.takes import hum
 from tests.unit.builders import a_speech
 

@@ -1,5 +1,6 @@
 """A voice is measured once, by whoever meets it first, and every worker goes by that."""
 
+import json
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ from e2a.errors import Poison, Retryable
 from e2a.plan import Speech, clip_voice, speech_digest
 from e2a.storage import keys
 from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
+from synth_consumer.pace import Pace, guess
 from synth_consumer.speaker import Speaker
 from synth_consumer.voices import Voices
 from tests.unit.builders import a_speech
@@ -98,6 +100,32 @@ def test_a_pace_that_cannot_be_read_is_measured_again(place: Place) -> None:
     engine, voices = place.worker()
     assert voices.of(a_speech(), WANTED)
     assert engine.spoken
+
+
+def test_a_voice_whose_level_was_not_measured_is_measured_again(place: Place) -> None:
+    """An older version measured how fast a voice is and not how loud."""
+    key = keys.pace(speech_digest(a_speech()))
+    older = json.loads(a_pace().model_dump_json())
+    del older["gains"]
+    place.store.put(key, json.dumps(older).encode())
+    engine, voices = place.worker()
+    voice = voices.of(a_speech(), WANTED)
+    assert engine.spoken
+    assert voice is not None
+    assert voice.gain == a_pace().gains["r128"]
+    assert Pace.model_validate_json(place.store.get(key)) == a_pace()
+
+
+def test_a_voice_is_measured_once_for_all_loudnesses(place: Place) -> None:
+    """The same voice for ACX has its own gain, of the same measurement; a voice of unknown level has none."""
+    engine, voices = place.worker()
+    plain, louder = voices.of(a_speech(), WANTED), voices.of(a_speech(loudness="acx"), WANTED)
+    assert plain is not None
+    assert louder is not None
+    assert len(engine.spoken) == len(set(engine.utterances))
+    assert (plain.gain, louder.gain) == (a_pace().gains["r128"], a_pace().gains["acx"])
+    assert plain.gain != louder.gain
+    assert plain._replace(pace=guess(a_speech(), "")).gain == 0
 
 
 def test_other_weights_are_poison_also_in_what_another_version_measured(place: Place) -> None:

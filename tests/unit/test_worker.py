@@ -5,56 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from e2a.checkpoint import LeaseKeeper
 from e2a.errors import Poison, Retryable
 from e2a.messages import PartDone
-from e2a.plan import Part, Sentence, part_digest, speech_digest
+from e2a.plan import BITRATE, Part, part_digest
 from e2a.storage import keys, read_sidecar
-from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
-from synth_consumer.speaker import Speaker
-from synth_consumer.status import Status
-from synth_consumer.worker import Worker
-from tests.unit.builders import a_job, a_part, a_speech, put_part, some_audio
-from tests.unit.puppet import Puppet, a_pace, cut
-
-SENTENCES = tuple(Sentence(text=text, pause_ms=100) for text in ("One.", "Two.", "Three."))
-
-
-class OrderedStore(MemoryStore):
-    """Remembers the order of puts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.order: list[str] = []
-
-    def put(self, key: str, data: bytes) -> None:
-        self.order.append(key)
-        super().put(key, data)
-
-
-class Bench:
-    """A worker and all it stands on."""
-
-    def __init__(self, at_once: int = 1) -> None:
-        self.engine = Puppet(at_once)
-        self.store = OrderedStore()
-        self.store.objects[keys.pace(speech_digest(a_speech()))] = a_pace().model_dump_json().encode()
-        self.clock = Clock()
-        self.checkpoint = MemoryCheckpoint(self.clock)
-        self.leases = LeaseKeeper(self.checkpoint, "w0")
-        self.status = Status("w0", self.engine)
-        self.worker = Worker(
-            name="w0",
-            engine=self.engine,
-            speaker=Speaker(self.engine, took=self.status.took),
-            store=self.store,
-            leases=self.leases,
-            status=self.status,
-        )
-
-    def free(self, part: Part) -> bool:
-        """Say whether somebody else could take the part's lease."""
-        return bool(self.checkpoint.claim(f"part/{part.digest}", "other", 1))
+from tests.unit.builders import a_job, a_part, a_speech, put_part
+from tests.unit.workbench import SENTENCES, Bench
 
 
 @pytest.fixture
@@ -68,15 +24,19 @@ def part() -> Part:
 
 
 def test_makes_a_part(bench: Bench, part: Part) -> None:
-    """Every sentence is spoken in order, the audio is put before its sidecar, and the event tells its length."""
+    """Every sentence is spoken in order, master and AAC are put before the sidecar, and the event tells its length."""
     event = bench.worker.handle(a_job(part), threading.Event())
-    sidecar = read_sidecar(bench.store, part.digest)
+    sidecar = read_sidecar(bench.store, part.digest, BITRATE)
     assert bench.engine.spoken == ["One.", "Two.", "Three."]
-    assert bench.store.order == [keys.part_audio(part.digest), keys.part_sidecar(part.digest)]
+    assert bench.store.order == [
+        keys.part_master(part.digest),
+        keys.part_audio(part.digest, BITRATE),
+        keys.part_sidecar(part.digest),
+    ]
     assert sidecar is not None
     assert isinstance(event, PartDone)
     assert (event.part, event.digest, event.worker) == (part.index, part.digest, "w0")
-    assert (event.audio_seconds, event.audio_bytes) == (sidecar.seconds, sidecar.audio_bytes)
+    assert (event.audio_seconds, event.audio_bytes) == (sidecar.seconds, sidecar.aac[BITRATE].size)
     assert event.work_seconds > 0
     assert bench.free(part)
 
@@ -103,23 +63,6 @@ def test_does_not_make_what_is_there(bench: Bench, part: Part) -> None:
     assert bench.engine.spoken == []
 
 
-def test_the_first_that_is_stored_counts(bench: Bench, part: Part) -> None:
-    """A part that somebody else has stored while it was spoken stays as it is, and that is what is reported."""
-    bench.engine.before = lambda text: text == "Three." and put_part(bench.store, part)
-    event = bench.worker.handle(a_job(part), threading.Event())
-    assert isinstance(event, PartDone)
-    assert bench.store.get(keys.part_audio(part.digest)) == some_audio(part)
-    assert (event.audio_seconds, event.audio_bytes) == (1.0, len(some_audio(part)))
-
-
-def test_makes_again_what_is_cut_off(bench: Bench, part: Part) -> None:
-    """A part whose audio has not the length its sidecar says is made anew."""
-    put_part(bench.store, part)
-    bench.store.put(keys.part_audio(part.digest), b"cut")
-    bench.worker.handle(a_job(part), threading.Event())
-    assert len(bench.engine.spoken) == 3
-
-
 def test_refuses_a_job_for_another_engine(bench: Bench, part: Part) -> None:
     """A job for an engine that this worker has not is poison, and the reason says what to start."""
     with pytest.raises(Poison, match="E2A_ENGINE=xtts"):
@@ -133,7 +76,7 @@ def test_gives_a_part_back_between_sentences(bench: Bench, part: Part) -> None:
     bench.engine.before = lambda _sentence: abandoned.set()
     assert bench.worker.handle(a_job(part), abandoned) is None
     assert bench.engine.spoken == ["One."]
-    assert read_sidecar(bench.store, part.digest) is None
+    assert read_sidecar(bench.store, part.digest, BITRATE) is None
     assert bench.free(part)
     assert bench.status.snapshot(()).book_id == ""
 
@@ -143,7 +86,7 @@ def test_keeps_a_part_that_is_abandoned_in_its_last_sentence(bench: Bench, part:
     abandoned = threading.Event()
     bench.engine.before = lambda sentence: sentence == "Three." and abandoned.set()
     assert isinstance(bench.worker.handle(a_job(part), abandoned), PartDone)
-    assert read_sidecar(bench.store, part.digest) is not None
+    assert read_sidecar(bench.store, part.digest, BITRATE) is not None
 
 
 def test_does_not_begin_what_is_abandoned(bench: Bench, part: Part) -> None:
@@ -272,7 +215,7 @@ def test_what_is_waited_for_does_not_hold_the_engine(bench: Bench, part: Part) -
     other = a_part(7)
     abandoned = Waiter(lambda: bench.worker.handle(a_job(other), threading.Event()) and abandoned.set())
     bench.worker.handle(a_job(part), abandoned)
-    assert read_sidecar(bench.store, other.digest) is not None
+    assert read_sidecar(bench.store, other.digest, BITRATE) is not None
 
 
 def test_one_sentence_is_spoken_at_a_time(bench: Bench) -> None:
@@ -369,23 +312,6 @@ def test_a_suspect_is_made_alone(bench: Bench, part: Part) -> None:
     assert claimed == [False, True, False]
 
 
-def test_what_was_said_again_is_told(bench: Bench, part: Part) -> None:
-    """The sidecar and the event name each sentence that needed another take, and the worker counts them."""
-    bench.engine.change = lambda take, utterance: (
-        cut(take) if utterance.text == "Two." and len(bench.engine.spoken) == 2 else take
-    )
-    event = bench.worker.handle(a_job(part), threading.Event())
-    sidecar = read_sidecar(bench.store, part.digest)
-    assert sidecar is not None
-    assert isinstance(event, PartDone)
-    (retake,) = event.retakes
-    assert (retake.sentence, retake.text, retake.takes, retake.flaws) == (1, "Two.", 2, ("no-stop",))
-    assert retake.start == pytest.approx(sidecar.sentences[1][0] / sidecar.sample_rate, abs=1e-3)
-    assert sidecar.retakes == event.retakes
-    record = bench.status.snapshot(())
-    assert (record.retaken, record.doubtful) == (1, 0)
-
-
 def test_refuses_a_job_for_another_model(bench: Bench, part: Part) -> None:
     """A job for a model that this worker has not is poison, and the reason says what to do."""
     with pytest.raises(Poison, match="wants model 'alto' of engine 'espeak', this worker has ''.*E2A_MODEL"):
@@ -399,7 +325,7 @@ def test_the_next_part_is_spoken_while_one_is_stored(bench: Bench) -> None:
     put = bench.store.put
 
     def slow_put(key: str, data: bytes) -> None:
-        if key == keys.part_audio(first.part.digest):
+        if key == keys.part_master(first.part.digest):
             storing.set()
             assert spoken.wait(30)
         put(key, data)
