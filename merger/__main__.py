@@ -14,8 +14,8 @@ from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
 from e2a.settings import MergerSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
+from merger import ffmpeg, scratch
 from merger.app import build
-from merger.assembly import check_programs
 from merger.merge import Merger
 
 
@@ -25,22 +25,32 @@ def run() -> NoReturn:
     for library in ("aiokafka", "faust", "mode"):
         logging.getLogger(library).setLevel(logging.ERROR)
     metrics.serve(settings.metrics_port, lambda: {"service": "e2a-merge"})
-    check_programs()
+    ffmpeg.check()
+    scratch.remove_abandoned()
     store = open_store(settings)
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
     checkpoint = RedisCheckpoint(settings.redis_url)
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
     with LeaseKeeper(checkpoint, f"merger-{socket.gethostname()}-{os.getpid()}") as leases:
-        merger = Merger(store=store, checkpoint=checkpoint, publisher=publisher, leases=leases)
+        merger = Merger(
+            store=store,
+            checkpoint=checkpoint,
+            publisher=publisher,
+            leases=leases,
+            partitions=settings.partitions,
+        )
         app = build(settings, merger, publisher)
         worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
-        worker.execute_from_commandline()  # ends with SystemExit
+        try:
+            worker.execute_from_commandline()  # ends with SystemExit
+        finally:
+            merger.cancel()
     raise AssertionError("unreachable: Faust's worker exits")
 
 
 def main() -> None:
-    sys.exit(service.run("e2a-merge", run))  # waits for the assembly in hand, which would leave its scratch behind
+    sys.exit(service.run("e2a-merge", run))  # waits for what was cancelled, which removes what it has half made
 
 
 if __name__ == "__main__":

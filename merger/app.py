@@ -9,6 +9,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from e2a.errors import ExitCode, Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
 from e2a.settings import MergerSettings
 from e2a.topics import DEAD_LETTERS, EVENTS, MERGER_GROUP
-from merger.merge import Merger
+from merger.merge import Merger, Work
 
 logger = log.get(__name__)
 
@@ -44,32 +45,32 @@ def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any
         stream_wait_empty=False,
     )
     events = app.topic(EVENTS, value_type=bytes, value_serializer="raw", key_serializer="raw")
-    concluding: set[asyncio.Task[None]] = set()
+    working: set[asyncio.Task[None]] = set()
 
-    def conclude(book_id: str) -> None:
-        task = asyncio.create_task(_conclude(merger, book_id))
-        concluding.add(task)
-        task.add_done_callback(concluding.discard)
+    def begin(work: Work) -> None:
+        task = asyncio.create_task(_work(work))
+        working.add(task)
+        task.add_done_callback(working.discard)
 
     @app.agent(events)
     async def fold_events(stream: Any) -> None:
         async for record in stream.noack().events():
             source = f"{EVENTS}/{record.message.partition}/{record.message.offset}"
-            book_id = await _fold(merger, publisher, record.value or b"", source)
+            work = await _fold(merger, publisher, record.value or b"", source)
             record.ack()
-            if book_id:
-                conclude(book_id)
+            if work:
+                begin(work)
 
     @app.timer(interval=settings.sweep)  # type: ignore[untyped-decorator]
     async def sweep() -> None:
         for book_id in await _patiently(merger.unconcluded) or []:
-            conclude(book_id)
+            begin(partial(merger.conclude, book_id))
 
     return app
 
 
-async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -> str:
-    """Fold one event; return the id of its book when that is ready to be concluded, else an empty string."""
+async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -> Work | None:
+    """Fold one event; return what is to be done after it."""
     try:
         event = decode(raw)
         if isinstance(event, ChapterJob | DeadLetter):
@@ -78,15 +79,16 @@ async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -
         logger.warning("merge.dead_letter", source=source, reason=str(error))
         letter = dead_letter(raw, reason=str(error), source=source)
         await _patiently(lambda: publisher.send(DEAD_LETTERS, [letter]))
-        return ""
-    return event.book_id if await _patiently(lambda: merger.on_event(event)) else ""
+        return None
+    work: Work | None = await _patiently(lambda: merger.on_event(event))
+    return work
 
 
-async def _conclude(merger: Merger, book_id: str) -> None:
+async def _work(work: Work) -> None:
     try:
-        await _guarded(lambda: merger.conclude(book_id))
+        await _guarded(work)
     except Retryable as error:
-        logger.warning("merge.conclude_delayed", book=book_id, reason=str(error))
+        logger.warning("merge.delayed", reason=str(error))
 
 
 async def _patiently(call: Callable[[], Any]) -> Any:

@@ -1,110 +1,208 @@
-"""A book from its parts: their bytes one after the other through one `ffmpeg -c copy`. The only home of ffmpeg.
+"""A book from its parts, as every file that was asked for.
 
-Nothing is encoded again, so a book takes seconds, and a chapter mark is the sum of the samples before it.
+Where the format allows it nothing is encoded again, so a book takes seconds, and a chapter mark is the sum of the
+samples before it.
 """
 
-import hashlib
-import json
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from threading import Event
 
-from e2a import log
-from e2a.errors import ExitCode, Retryable, UserError
-from e2a.plan import Part, Plan, Sidecar, letters
-from e2a.report import Report
-from e2a.storage import ObjectStore, keys, read_sidecar
+from e2a import __version__, log
+from e2a.plan import Chapter, Format, Plan, Sidecar, letters
+from e2a.report import Report, ReportedFile
+from e2a.storage import ObjectStore, keys
+from merger import acx, ffmpeg, tags
+from merger.captions import captions
+from merger.faults import AssemblyFailed, CorruptParts, TextLost
+from merger.formats import RECIPES, copying, encoding
+from merger.names import track_name
+from merger.parts import Parts
+from merger.readalong import read_along
 from merger.report import report
-from merger.tags import Mark, add_atoms, ffmetadata, language_code
-
-PROGRAMS = ("ffmpeg", "ffprobe")
+from merger.scratch import scratch
+from merger.tags import Mark, Tags
 
 logger = log.get(__name__)
 
 
-class CorruptPart(Exception):
-    """A part's objects are missing or damaged: the part has to be made again.
-
-    Args:
-        part: which part of the book.
-    """
-
-    def __init__(self, part: Part) -> None:
-        super().__init__(f"part {part.index} of chapter {part.chapter + 1} is missing or damaged in storage")
-        self.part = part
-
-
-class AssemblyFailed(Retryable):
-    """No whole book was made: the scratch disk is full or missing, or ffmpeg cannot read what it is given."""
-
-
-class TextLost(Exception):
-    """The plan speaks other text than its accounting of the book says; no part can mend it."""
-
-
-def check_programs() -> None:
-    """Raise `UserError` unless ffmpeg and ffprobe are installed."""
-    for program in PROGRAMS:
-        if shutil.which(program) is None:
-            raise UserError(f"{program} is not on PATH; install it: apt-get install ffmpeg", ExitCode.UNAVAILABLE)
-
-
-def assemble(plan: Plan, store: ObjectStore) -> Report:
+def assemble(plan: Plan, store: ObjectStore, *, stem: str = "book", cancelled: Event | None = None) -> Report:
     """Assemble a book whose parts are all in storage, put it there, and return its report, which is not stored.
 
+    Args:
+        plan: of the book.
+        store: where its parts are, and where it goes.
+        stem: of the keys of files that are the whole book.
+        cancelled: ends the work when it is set.
+
     Raises:
-        CorruptPart: a part is missing or is not what its sidecar says.
+        CorruptParts: parts are missing or are not what their sidecars say; it names all of them.
         TextLost: the plan lost some of the book.
         AssemblyFailed: ffmpeg failed, or the scratch directory cannot be written.
+        Cancelled: `cancelled` was set.
         Retryable: storage cannot be reached.
     """
     _check_text(plan)
-    sidecars = [_sidecar(store, part) for part in plan.parts]
+    parts = Parts(plan, store)
     try:
-        return _assemble(plan, store, sidecars)
+        with scratch() as folder:
+            return _Assembly(plan, store, parts, folder, stem=stem, cancelled=cancelled or Event()).run()
+    except CorruptParts as error:
+        raise CorruptParts(parts.corrupt(error.parts)) from error
     except OSError as error:
         raise AssemblyFailed(f"{error.filename or tempfile.gettempdir()}: {error.strerror}") from error
 
 
-def _assemble(plan: Plan, store: ObjectStore, sidecars: list[Sidecar]) -> Report:
-    sample_rate = sidecars[0].sample_rate
-    samples = sum(sidecar.samples for sidecar in sidecars)
-    marks = chapter_marks(plan, sidecars)
-    key = keys.output(plan.book_id, plan.output_format)
-    with tempfile.TemporaryDirectory(prefix="e2a-merge-") as scratch:
-        book = Path(scratch, f"book.{plan.output_format}")
-        metadata = Path(scratch, "metadata.txt")
-        metadata.write_text(ffmetadata(plan, marks, sample_rate), encoding="utf-8")
-        cover = _fetch_cover(plan, store, Path(scratch))
-        _mux(_audio(store, plan.parts, sidecars), metadata, cover, language_code(plan), book)
-        found = [stream.get("duration_ts") for stream in _streams(book, "a:0")]
-        if found != [samples]:
-            raise AssemblyFailed(f"ffmpeg: the book holds {found} samples, its parts {samples}")
-        add_atoms(book, plan)
-        store.put_file(key, book)
-        return report(plan, sidecars, marks, output=key, audio_bytes=book.stat().st_size)
-
-
-def chapter_marks(plan: Plan, sidecars: list[Sidecar]) -> list[Mark]:
+def chapter_marks(plan: Plan, sidecars: Sequence[Sidecar]) -> list[Mark]:
     """Return the mark of each chapter, exact to the sample."""
     marks: list[Mark] = []
     position = 0
     for chapter in plan.chapters:
         end = position + sum(sidecars[part.index].samples for part in chapter.parts)
-        marks.append(Mark(chapter.full_title, position, end))
+        marks.append(Mark(chapter.full_title, position / sidecars[0].sample_rate, end / sidecars[0].sample_rate))
         position = end
     return marks
 
 
-def _sidecar(store: ObjectStore, part: Part) -> Sidecar:
-    sidecar = read_sidecar(store, part.digest)
-    if sidecar is None or len(sidecar.sentences) != len(part.sentences):
-        raise CorruptPart(part)
-    return sidecar
+class _Assembly:
+    """The assembly of one book; for the arguments see `assemble`, `folder` is where it works."""
+
+    def __init__(
+        self, plan: Plan, store: ObjectStore, parts: Parts, folder: Path, *, stem: str, cancelled: Event
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._parts = parts
+        self._folder = folder
+        self._stem = stem
+        self._cancelled = cancelled
+        self._marks = chapter_marks(plan, parts.sidecars)
+        self._problems: list[str] = []
+        self._cover = self._fetch_cover()
+
+    def run(self) -> Report:
+        versions = {"e2a": __version__, "ffmpeg": ffmpeg.version("ffmpeg")}
+        files = list(self._files())
+        sidecars, problems = self._parts.sidecars, self._problems
+        return report(self._plan, sidecars, self._marks, files=files, problems=problems, versions=versions)
+
+    def _files(self) -> Iterator[ReportedFile]:
+        output = self._plan.output
+        forms = tuple(dict.fromkeys(output.formats))
+        for form in forms:
+            if form == "epub":
+                yield from self._read_along()
+            elif form == "acx" or output.split:
+                yield from self._chapters(form)
+            else:
+                yield self._whole(form)
+        if not output.split and set(forms) - {"acx", "epub"}:
+            yield self._captions()
+
+    def _whole(self, form: Format) -> ReportedFile:
+        extension = RECIPES[form].extension
+        path = self._folder / f"{self._stem}{extension}"
+        self._make(form, self._plan.chapters, path, tags.about_book(self._plan), self._marks)
+        return self._put(form, path, path.name, extension)
+
+    def _chapters(self, form: Format) -> Iterator[ReportedFile]:
+        extension = RECIPES[form].extension
+        place = " (ACX)" if form == "acx" else ""
+        for chapter in self._plan.chapters:
+            number = chapter.index + 1
+            path = self._folder / f"{number:03}{extension}"
+            self._make(form, [chapter], path, tags.about_chapter(self._plan, chapter))
+            name = track_name(number, len(self._plan.chapters), chapter.full_title)
+            if form == "acx":
+                self._problems += [
+                    f"ACX, {name}: {fault}"
+                    for fault in acx.faults(path, self._seconds([chapter]) + RECIPES[form].added)
+                ]
+            yield self._put(form, path, f"{form}/{path.name}", f"{place}/{name}{extension}")
+
+    def _read_along(self) -> Iterator[ReportedFile]:
+        edition = self._folder / "edition.epub"
+        key = keys.book(self._plan.book_id, keys.EDITION)
+        try:
+            self._store.get_file(key, edition)
+        except KeyError:
+            self._problems.append(f"no read-along edition was made: storage holds no {key}")
+            return
+        recordings = [self._folder / f"{chapter.index + 1:03}.m4a" for chapter in self._plan.chapters]
+        for chapter, recording in zip(self._plan.chapters, recordings, strict=True):
+            self._make("m4a", [chapter], recording)
+        target = self._folder / f"{self._stem}.epub"
+        try:
+            read_along(self._plan, self._parts.sidecars, edition, recordings, target)
+        except AssemblyFailed as error:
+            self._problems.append(f"no read-along edition was made: {error}")
+            return
+        finally:
+            for path in (edition, *recordings):
+                path.unlink()
+        yield self._put("epub", target, target.name, ".read-along.epub")
+
+    def _captions(self) -> ReportedFile:
+        path = self._folder / f"{self._stem}.vtt"
+        path.write_text(captions(self._plan, self._parts.sidecars), encoding="utf-8")
+        return self._put("vtt", path, path.name, path.suffix)
+
+    def _make(
+        self,
+        form: Format,
+        chapters: Sequence[Chapter],
+        target: Path,
+        about: Tags | None = None,
+        marks: Sequence[Mark] = (),
+    ) -> None:
+        """Make a file of chapters; without `about` it has no tags and no cover."""
+        recipe, rate = RECIPES[form], self._parts.sample_rate
+        parts = [part for chapter in chapters for part in chapter.parts]
+        if recipe.copies:
+            metadata = self._folder / "marks.txt"
+            metadata.write_text(tags.ffmetadata(marks, rate), encoding="utf-8")
+            arguments = copying(recipe, metadata, tags.language_code(self._plan), target)
+            audio = self._parts.aac(parts)
+        else:
+            is_long = form == "wav" and 2 * self._parts.samples(parts) >= tags.RIFF
+            info = tags.riff_info(about) if about and is_long else {}
+            arguments = encoding(recipe, rate, self._plan.output.bitrate, info, target)
+            audio = self._parts.pcm(parts)
+        ffmpeg.run(arguments, audio, self._cancelled)
+        found, wanted = ffmpeg.samples(target, rate), round((self._seconds(chapters) + recipe.added) * rate)
+        if abs(found - wanted) > recipe.tolerance * rate:
+            raise AssemblyFailed(f"ffmpeg: {target.name} holds {found} samples, its parts {wanted}")
+        if about:
+            tags.write(target, form, about, marks, self._cover)
+
+    def _seconds(self, chapters: Sequence[Chapter]) -> float:
+        parts = (part for chapter in chapters for part in chapter.parts)
+        return self._parts.samples(parts) / self._parts.sample_rate
+
+    def _put(self, form: str, path: Path, name: str, delivered: str) -> ReportedFile:
+        """Put a file into storage and remove it here."""
+        key = keys.output(self._plan.book_id, name)
+        size = path.stat().st_size
+        self._store.put_file(key, path)
+        path.unlink()
+        return ReportedFile(format=form, key=key, name=delivered, size=size)
+
+    def _fetch_cover(self) -> bytes:
+        """Return the cover, empty when there is none that can be shown: that is no reason to have no book."""
+        if not self._plan.cover:
+            return b""
+        path = self._folder / "cover"
+        try:
+            self._store.get_file(keys.book(self._plan.book_id, self._plan.cover), path)
+        except KeyError:
+            return self._no_cover("is not in storage")
+        return path.read_bytes() if ffmpeg.shows(path) else self._no_cover("is no picture, or a damaged one")
+
+    def _no_cover(self, reason: str) -> bytes:
+        logger.warning("assembly.no_cover", book=self._plan.book_id, cover=self._plan.cover, reason=reason)
+        self._problems.append(f"the cover {self._plan.cover} was left out: it {reason}")
+        return b""
 
 
 def _check_text(plan: Plan) -> None:
@@ -115,66 +213,3 @@ def _check_text(plan: Plan) -> None:
     spoken = sum(len(letters(sentence.text)) for sentence in sentences)
     if not plan.accounting.adds_up or spoken != plan.accounting.spoken:
         raise TextLost(f"the plan speaks {spoken} characters and does not add up: {plan.accounting}")
-
-
-def _audio(store: ObjectStore, parts: Iterable[Part], sidecars: Iterable[Sidecar]) -> Iterator[bytes]:
-    for part, sidecar in zip(parts, sidecars, strict=True):
-        try:
-            data = store.get(keys.part_audio(part.digest))
-        except KeyError as error:
-            raise CorruptPart(part) from error
-        if hashlib.sha256(data).hexdigest() != sidecar.audio_sha256:
-            raise CorruptPart(part)
-        yield data
-
-
-def _fetch_cover(plan: Plan, store: ObjectStore, scratch: Path) -> Path | None:
-    """Return the cover, or None when there is none that can be shown: that is no reason to have no book."""
-    if not plan.cover:
-        return None
-    path = scratch / Path(plan.cover).name
-    try:
-        store.get_file(keys.book(plan.book_id, plan.cover), path)
-    except KeyError:
-        logger.warning("assembly.cover_lost", book=plan.book_id, cover=plan.cover)
-        return None
-    if not any(stream.get("width") for stream in _streams(path, "v:0")):
-        logger.warning("assembly.cover_unreadable", book=plan.book_id, cover=plan.cover)
-        return None
-    return path
-
-
-def _mux(audio: Iterable[bytes], metadata: Path, cover: Path | None, language: str, target: Path) -> None:
-    # a pipe beside other inputs is polled every 10 ms unless its queue is deep: 80 times slower
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-thread_queue_size", "8192"]
-    command += ["-f", "aac", "-i", "pipe:0", "-f", "ffmetadata", "-i", str(metadata)]
-    if cover is not None:
-        command += ["-i", str(cover), "-map", "2:v:0", "-disposition:v:0", "attached_pic"]
-    command += ["-map", "0:a:0", "-map_metadata", "1", "-map_chapters", "1", "-c", "copy"]
-    command += ["-metadata:s:a:0", f"language={language}"]
-    command += ["-fflags", "+bitexact", "-movflags", "+faststart", "-f", "ipod", str(target)]
-    with tempfile.TemporaryFile() as messages:
-        # a pipe that breaks is explained by the exit status
-        with suppress(BrokenPipeError), subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as process:
-            assert process.stdin is not None
-            for data in audio:
-                process.stdin.write(data)
-        if process.returncode:
-            messages.seek(0)
-            words = messages.read().decode(errors="replace")[-500:]
-            raise AssemblyFailed(f"ffmpeg: exit {process.returncode}: {words}")
-
-
-def _streams(path: Path, select: str) -> list[dict[str, Any]]:
-    """Return what ffprobe says of the streams of a file; nothing when it cannot read the file.
-
-    Raises:
-        AssemblyFailed: ffprobe was killed.
-    """
-    command = ["ffprobe", "-v", "error", "-select_streams", select, "-of", "json"]
-    command += ["-show_entries", "stream=duration_ts,width", str(path)]
-    result = subprocess.run(command, capture_output=True, check=False)
-    if result.returncode < 0:
-        raise AssemblyFailed(f"ffprobe: killed by signal {-result.returncode}")
-    streams: list[dict[str, Any]] = json.loads(result.stdout).get("streams", []) if result.returncode == 0 else []
-    return streams

@@ -27,6 +27,18 @@ def fold(record: PartRecord, event: PartDone | PartFailed) -> PartRecord:
     return record.model_copy(update={"state": "failed", "worker": event.worker, "reason": event.reason})
 
 
+def again(record: PartRecord) -> PartRecord:
+    """Return the record of a part that was found missing or damaged, and is made anew."""
+    return PartRecord(chapter=record.chapter, estimate=record.estimate, remade=record.remade + 1)
+
+
+def lost(record: PartRecord, reason: str) -> PartRecord:
+    """Return the record of a part that was found missing or damaged, and is not made anew."""
+    return PartRecord(
+        chapter=record.chapter, estimate=record.estimate, remade=record.remade, state="failed", reason=reason
+    )
+
+
 def verdict(parts: Iterable[PartRecord]) -> Verdict:
     """Say whether a book has parts to wait for (open), has all (complete), or never will (incomplete)."""
     states = {record.state for record in parts}

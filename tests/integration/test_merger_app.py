@@ -1,19 +1,18 @@
-"""The merger's process on real Kafka and Redis: what cannot be read, what is late, what was interrupted."""
+"""The merger's process on real Kafka and Redis: what cannot be read, is late, damaged, asked for, or interrupted."""
 
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from e2a.bus import KafkaPublisher
-from e2a.messages import BookDone, BookPlanned, DeadLetter, decode
-from e2a.settings import SynthSettings
-from e2a.storage import DirectoryStore, keys
-from e2a.topics import DEAD_LETTERS, EVENTS
-from synth_consumer import part as parts
-from synth_consumer.engines import Utterance
-from synth_consumer.engines.simulated import SimulatedEngine
-from synth_consumer.speaker import Spoken
+from e2a.messages import BookDone, BookPlanned, ChapterJob, DeadLetter, PartialWanted, decode
+from e2a.plan import BITRATE
+from e2a.storage import DirectoryStore, keys, read_report
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
+from tests.recordings import record
 from tests.servers import require, wait_until
 from tests.stack import Stack
 from tests.topics import empty_topics, read_topic, send_raw
@@ -33,11 +32,8 @@ class Scene:
 
     def make(self, *indices: int) -> None:
         """Put parts into storage and publish that they are done."""
-        engine = SimulatedEngine(SynthSettings())
         for part in (self.plan.parts[index] for index in indices):
-            utterances = [Utterance(sentence.text, self.plan.speech, seed=0) for sentence in part.sentences]
-            spoken = [Spoken(engine.say(utterance).pcm) for utterance in utterances]
-            parts.finish(self.store, part, spoken, sample_rate=24000, engine="simulated")
+            record(self.store, part)
             self.publisher.send(EVENTS, [a_part_done(part, book_id=self.plan.book_id)])
 
     def stage(self) -> str:
@@ -104,3 +100,62 @@ def test_an_interrupted_assembly_is_taken_up_by_the_sweep(scene: Scene) -> None:
     scene.stack.start("e2a-merge")
     wait_until(lambda: scene.stage() == "done")
     assert len(scene.finished()) == 2
+
+
+def test_a_damaged_part_is_made_anew(scene: Scene) -> None:
+    """A part whose audio is damaged is published as a job again; when it is made the book is done."""
+    for part in scene.plan.parts:
+        record(scene.store, part)
+    victim = scene.plan.parts[1]
+    audio = keys.part_audio(victim.digest, BITRATE)
+    scene.store.put(audio, scene.store.get(audio)[::-1])
+    scene.stack.start("e2a-merge")
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    wait_until(lambda: read_topic(scene.kafka, CHAPTERS))
+    (job,) = [decode(raw) for raw in read_topic(scene.kafka, CHAPTERS)]
+    assert isinstance(job, ChapterJob)
+    assert job.part == victim.for_engine()
+    wait_until(lambda: scene.stage() == "synthesising")
+    scene.make(1)
+    wait_until(lambda: scene.stage() == "done")
+    (done,) = scene.finished()
+    assert scene.store.size(done.output) == done.audio_bytes
+
+
+def test_who_asks_may_listen_before_the_book_is_done(scene: Scene) -> None:
+    """The chapters that are finished can be heard while the others are still made."""
+    scene.stack.start("e2a-merge")
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(0, 1)
+    scene.publisher.send(EVENTS, [PartialWanted(book_id=scene.plan.book_id)])
+    wait_until(lambda: read_report(scene.store, scene.plan.book_id, keys.partial_report))
+    report = read_report(scene.store, scene.plan.book_id, keys.partial_report)
+    assert report is not None
+    assert [chapter.title for chapter in report.chapters] == ["Chapter 1"]
+    assert [file.name for file in report.files] == [".m4b", ".vtt"]
+    assert scene.stage() == "synthesising"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_nothing_half_made_stays(scene: Scene, tmp_path: Path, number: signal.Signals) -> None:
+    """A merger that is stopped in an assembly ends at once and cleans up; after a killed one the next does."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    slow = tmp_path / "bin/ffmpeg"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *ipod*) exec sleep 120;; *) exec {shutil.which("ffmpeg")} "$@";; esac\n')
+    slow.chmod(0o755)
+    path, scene.stack.env["TMPDIR"] = scene.stack.env["PATH"], str(scratch)
+    scene.stack.env["PATH"] = f"{slow.parent}:{path}"
+    first = scene.stack.start("e2a-merge")
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(*range(len(scene.plan.parts)))
+    wait_until(lambda: list(scratch.glob("e2a-merge-*/marks.txt")))
+    first.send_signal(number)
+    first.wait(30)
+    assert bool(list(scratch.glob("e2a-merge-*"))) == (number == signal.SIGKILL)
+    scene.stack.env["PATH"] = path
+    scene.stack.start("e2a-merge")
+    wait_until(lambda: scene.stage() == "done")
+    assert list(scratch.glob("e2a-merge-*")) == []
+    assert len(scene.finished()) == 1

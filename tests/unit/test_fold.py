@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from e2a.checkpoint import PartRecord
 from e2a.messages import PartDone, PartFailed
 from e2a.plan import Retake
-from merger.fold import fold, missing, verdict
+from merger.fold import again, fold, lost, missing, verdict
 from tests.unit.builders import a_part, a_part_done, a_part_failed, a_part_record
 
 PARTS = 3
@@ -67,6 +67,19 @@ def test_done_after_failed() -> None:
     """A failure is forgotten when the part is done later."""
     record = fold(fold(a_part_record(), a_part_failed(reason="no voice")), a_part_done())
     assert (record.state, record.reason) == ("done", "")
+
+
+def test_made_again() -> None:
+    """A part that is made anew is pending as if it had never been, and keeps count of it whatever happens to it."""
+    record = again(again(a_part_record("done", chapter=2, estimate=9.0, audio_seconds=8.0, worker="w", audio_bytes=7)))
+    assert record == a_part_record(chapter=2, estimate=9.0, remade=2)
+    assert fold(record, a_part_done()).remade == fold(record, a_part_failed()).remade == 2
+
+
+def test_lost() -> None:
+    """A part that is given up is failed for a reason, and nothing is left of its audio."""
+    record = lost(a_part_record("done", audio_seconds=8.0, audio_bytes=7, remade=3), "damaged")
+    assert record == a_part_record("failed", reason="damaged", remade=3)
 
 
 def test_last_failure_counts() -> None:

@@ -1,111 +1,34 @@
 """The merger: events to records, and books to their end, once."""
 
 import contextlib
-from collections.abc import Iterable
+import threading
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
-from e2a.checkpoint import LeaseKeeper, PartRecord
+from e2a.checkpoint import PartRecord
 from e2a.errors import Retryable
-from e2a.messages import BookDone, BookFailed, BookPlanned, Message, encode
-from e2a.plan import Plan, Retake
+from e2a.messages import BookDone, BookFailed, BookPlanned, encode
+from e2a.plan import BITRATE, Plan, Retake
 from e2a.report import Report
 from e2a.storage import ObjectStore, keys, read_report
-from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint, MemoryStore
-from e2a.topics import EVENTS
 from merger import merge
-from merger.assembly import AssemblyFailed, CorruptPart, TextLost
-from merger.merge import Merger
+from merger.faults import AssemblyFailed, Cancelled, TextLost
 from tests.unit.builders import (
     BOOK,
     a_book_record,
     a_part_done,
-    a_part_failed,
     a_part_record,
-    a_plan,
     a_sidecar,
     put_part,
     put_plan,
 )
-
-PLAN = a_plan(parts=(2, 1))
-OUTPUT = keys.output(BOOK, "m4b")
-LEASE = f"assembly/{BOOK}"
-DONE = BookDone(book_id=BOOK, output=OUTPUT, audio_seconds=3.0, audio_bytes=3000)
-REPORT = Report(book_id=BOOK, title="Emma", output=OUTPUT, audio_seconds=3.0, audio_bytes=3000)
-
-
-class Broker(MemoryBroker):
-    """A broker that remembers which objects were in the store when it was given a message."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__()
-        self._store = store
-        self.stored: set[str] = set()
-
-    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
-        self.stored = set(self._store.objects)
-        super().send(topic, messages, partitions)
-
-
-class Scene:
-    """A merger on an in-memory kernel, with an assembly that only counts."""
-
-    def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.checkpoint = MemoryCheckpoint(Clock())
-        self.broker = Broker(self.store)
-        self.assembled: list[str] = []
-        self.failure: Exception | None = None
-        leases = LeaseKeeper(self.checkpoint, "merger-1")
-        self.merger = Merger(store=self.store, checkpoint=self.checkpoint, publisher=self.broker, leases=leases)
-
-    def assemble(self, plan: Plan, store: ObjectStore) -> Report:
-        """Stand for the real assembly."""
-        self.assembled.append(plan.book_id)
-        if self.failure is not None:
-            raise self.failure
-        store.put(OUTPUT, bytes(3000))
-        return REPORT
-
-    def planned(self, *made: int) -> bool:
-        """Announce the book, of which some parts are in storage already."""
-        put_plan(self.store, PLAN)
-        for index in made:
-            put_part(self.store, PLAN.parts[index])
-        return self.merger.on_event(BookPlanned(book_id=BOOK))
-
-    def make(self, index: int) -> bool:
-        """Make a part, and let the merger hear of it."""
-        put_part(self.store, PLAN.parts[index])
-        return self.merger.on_event(a_part_done(PLAN.parts[index]))
-
-    def fail(self, index: int) -> bool:
-        """Let the merger hear that a part cannot be made."""
-        return self.merger.on_event(a_part_failed(PLAN.parts[index]))
-
-    @property
-    def states(self) -> list[str]:
-        return [record.state for record in self.checkpoint.parts(BOOK).values()]
-
-    @property
-    def stage(self) -> str:
-        book = self.checkpoint.book(BOOK)
-        return book.stage if book else "unknown"
-
-    @property
-    def published(self) -> list[Message]:
-        return self.broker.messages(EVENTS)
+from tests.unit.mergers import DONE, LEASE, OUTPUT, PLAN, REPORT, Scene
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    scene = Scene()
-    monkeypatch.setattr(merge, "assemble", scene.assemble)
-    monkeypatch.setattr(merge, "logger", structlog.get_logger())
-    return scene
+    return Scene(monkeypatch)
 
 
 def test_planned_book(scene: Scene) -> None:
@@ -137,7 +60,7 @@ def test_planned_book_that_is_all_there(scene: Scene) -> None:
 def test_audio_without_its_length_is_pending(scene: Scene) -> None:
     """A part whose audio is shorter than its sidecar says is not done."""
     put_part(scene.store, PLAN.parts[0])
-    scene.store.put(keys.part_audio(PLAN.parts[0].digest), b"short")
+    scene.store.put(keys.part_audio(PLAN.parts[0].digest, BITRATE), b"short")
     scene.planned()
     assert scene.states == ["pending"] * 3
 
@@ -306,18 +229,19 @@ def test_late_part_saves_a_failed_book(scene: Scene) -> None:
     assert scene.stage == "done"
 
 
-def test_corrupt_part(scene: Scene) -> None:
-    """A damaged part fails the book, and its sidecar is deleted so that it is made anew."""
+def test_cancelled(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merger that ends tells its assemblies; nothing is announced, and the sweep of the next one finds the book."""
+
+    def assemble(_plan: Plan, _store: ObjectStore, *, cancelled: threading.Event) -> Report:
+        assert cancelled.is_set()
+        raise Cancelled("the merger is ending")
+
+    monkeypatch.setattr(merge, "assemble", assemble)
     scene.planned(0, 1, 2)
-    scene.failure = CorruptPart(PLAN.parts[1])
-    scene.merger.conclude(BOOK)
-    (event,) = scene.published
-    assert isinstance(event, BookFailed)
-    assert event.reason.startswith("part 1 of chapter 1 is missing or damaged in storage; run e2a-produce again")
-    assert scene.stage == "failed"
-    assert keys.report(BOOK) not in scene.store.objects
-    assert not scene.planned()
-    assert scene.states == ["done", "pending", "done"]
+    scene.merger.cancel()
+    with pytest.raises(Retryable):
+        scene.merger.conclude(BOOK)
+    assert (scene.merger.unconcluded(), scene.published) == ([BOOK], [])
 
 
 def test_plan_lost_before_assembly(scene: Scene) -> None:
@@ -408,9 +332,9 @@ def test_a_book_that_was_finished_before_there_were_reports(scene: Scene) -> Non
 def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis that forgets everything while a book is assembled is filled again: the book is done."""
 
-    def assemble(plan: Plan, store: ObjectStore) -> Report:
+    def assemble(plan: Plan, store: ObjectStore, *, cancelled: threading.Event) -> Report:
         scene.checkpoint.forget()
-        return scene.assemble(plan, store)
+        return scene.assemble(plan, store, cancelled=cancelled)
 
     monkeypatch.setattr(merge, "assemble", assemble)
     scene.planned(0, 1, 2)
@@ -459,17 +383,6 @@ def test_a_plan_that_lost_text_fails_at_once(scene: Scene) -> None:
     scene.merger.conclude(BOOK)
     assert scene.stage == "failed"
     assert scene.published == [BookFailed(book_id=BOOK, reason="the plan speaks 3 characters and does not add up")]
-
-
-def test_a_corrupt_part_is_told_once(scene: Scene) -> None:
-    """A late event about a book with a corrupt part does not announce its failure again."""
-    scene.failure = CorruptPart(PLAN.parts[1])
-    scene.planned(0, 1, 2)
-    scene.merger.conclude(BOOK)
-    scene.merger.on_event(a_part_done(PLAN.parts[0]))
-    scene.merger.conclude(BOOK)
-    assert scene.states == ["done", "failed", "done"]
-    assert [message.type for message in scene.published] == ["BookFailed"]
 
 
 def test_an_assembly_that_never_works_ends(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""Tags and chapter marks in FFmpeg's metadata format."""
+"""What a file says of itself, and chapter marks in FFmpeg's metadata format."""
 
 import re
 
@@ -6,60 +6,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2a.plan import Metadata, Plan
-from merger.tags import Mark, ffmetadata, language_code
+from e2a.plan import Metadata
+from merger.tags import Mark, Tags, about_book, about_chapter, ffmetadata, language_code
 from tests.unit.builders import a_plan, a_speech
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 """Whatever XML can hold, and more."""
 
 
-def tags(plan: Plan, marks: tuple[Mark, ...] = ()) -> dict[str, str]:
-    """Read the global tags as FFmpeg does: a backslash protects what follows it, the first bare = ends the key."""
-    header, *_ = re.split(r"(?m)^\[CHAPTER\]$", ffmetadata(plan, marks, 24_000))
-    first, *lines = re.findall(r"(?s)((?:\\.|[^\\\n])*)\n", header)
-    assert first == ";FFMETADATA1"
-    found = {}
-    for line in lines:
-        match = re.fullmatch(r"((?:\\.|[^\\=])*)=((?:\\.|[^\\])*)", line)
-        assert match is not None, line
-        assert line[0] not in ";#"
-        key, value = (re.sub(r"\\(.)", r"\1", part) for part in match.groups())
-        found[key] = value
-    return found
-
-
 def test_tags() -> None:
-    """A book has title, album, authors, narrator, genre and what players need to see an audiobook."""
-    plan = a_plan(title="Emma", authors=("Jane Austen", "A. Editor"), speech=a_speech(voice="en+f3"))
-    assert tags(plan) == {
-        "title": "Emma",
-        "album": "Emma",
-        "artist": "Jane Austen, A. Editor",
-        "album_artist": "Jane Austen, A. Editor",
-        "composer": "espeak: en+f3",
-        "genre": "Audiobook",
-        "media_type": "2",
-        "gapless_playback": "1",
-    }
-
-
-ABOUT = Metadata(
-    description="A novel = of; #1 \\ manners.",
-    publisher="John Murray",
-    date="1815-12-23",
-    isbn="9780141439587",
-    series="The Novels",
-    series_index="4",
-)
+    """A book has title, authors, narrator, genre and language."""
+    plan = a_plan(title="Emma", authors=("Jane Austen", "A. Editor"), speech=a_speech(voice="en+f3", language="en-GB"))
+    assert about_book(plan) == Tags(
+        title="Emma",
+        album="Emma",
+        authors="Jane Austen, A. Editor",
+        narrator="espeak: en+f3",
+        genre="Audiobook",
+        language="en-GB",
+        language_code="eng",
+    )
 
 
 def test_what_the_book_says_of_itself() -> None:
-    """Year, description and series are where players look for them."""
-    found = tags(a_plan(metadata=ABOUT))
-    assert found["date"] == "1815"
-    assert found["description"] == found["synopsis"] == found["comment"] == ABOUT.description
-    assert (found["show"], found["episode_id"], found["grouping"]) == ("The Novels", "4", "The Novels #4")
+    """Description, publisher, ISBN, series and year are those of the EPUB."""
+    about = Metadata(
+        description="A novel = of; #1 \\ manners.\n\nAnd  more.",
+        publisher="John Murray",
+        date="1815-12-23",
+        isbn="9780141439587",
+        series="The Novels",
+        series_index="4",
+    )
+    found = about_book(a_plan(metadata=about))
+    assert found.description == "A novel = of; #1 \\ manners.\nAnd more."
+    assert (found.publisher, found.isbn, found.year) == ("John Murray", "9780141439587", "1815")
+    assert (found.series, found.series_index, found.place_in_series) == ("The Novels", "4", "The Novels #4")
+
+
+def test_a_chapter() -> None:
+    """A file that is one chapter has its title, the book's title as album, and its place among all."""
+    plan = a_plan(title="Emma", parts=(1, 1, 1))
+    found = about_chapter(plan, plan.chapters[1])
+    assert (found.title, found.album, found.track) == ("Chapter 2", "Emma", (2, 3))
+    assert about_book(plan).track is None
 
 
 @pytest.mark.parametrize(
@@ -69,18 +59,19 @@ def test_what_the_book_says_of_itself() -> None:
         ("c. 1815", "1815"),
         ("MDCCCXV", "MDCCCXV"),
         ("20110901", "20110901"),
-        ("", None),
+        ("", ""),
     ],
 )
-def test_year(date: str, written: str | None) -> None:
+def test_year(date: str, written: str) -> None:
     """The date is a year where one can be made out."""
-    assert tags(a_plan(metadata=Metadata(date=date))).get("date") == written
+    assert about_book(a_plan(metadata=Metadata(date=date))).year == written
 
 
 def test_series_without_a_number() -> None:
     """A book may be of a series without a place in it; a place without a series is none."""
-    assert tags(a_plan(metadata=Metadata(series="Novels")))["grouping"] == "Novels"
-    assert not {"grouping", "episode_id", "show"} & set(tags(a_plan(metadata=Metadata(series_index="4"))))
+    assert about_book(a_plan(metadata=Metadata(series="Novels"))).place_in_series == "Novels"
+    found = about_book(a_plan(metadata=Metadata(series_index="4")))
+    assert (found.series, found.series_index, found.place_in_series) == ("", "", "")
 
 
 @pytest.mark.parametrize(("tag", "code"), [("en-GB", "eng"), ("fr", "fra"), ("zh-Hans", "zho"), ("xx", "und")])
@@ -89,14 +80,10 @@ def test_language_code(tag: str, code: str) -> None:
     assert language_code(a_plan(speech=a_speech(language=tag))) == code
 
 
-def test_default_voice() -> None:
-    """The engine alone is the narrator when no voice was chosen."""
-    assert tags(a_plan(speech=a_speech(voice="")))["composer"] == "espeak"
-
-
 @pytest.mark.parametrize(
     ("speech", "narrator"),
     [
+        ({"engine": "espeak", "voice": ""}, "espeak"),
         ({"engine": "xtts", "voice": "Claribel Dervla"}, "xtts: Claribel Dervla"),
         ({"engine": "xtts", "voice": f"clip:{'0f' * 32}"}, "xtts: a recorded voice"),
         ({"engine": "xtts", "model": "my-voice"}, "xtts my-voice"),
@@ -104,24 +91,21 @@ def test_default_voice() -> None:
             {"engine": "coqui", "model": "tts_models/en/vctk/vits", "voice": "p225"},
             "coqui tts_models/en/vctk/vits: p225",
         ),
+        ({"engine": "simulated", "voice": "tone"}, "simulated: tone (simulated: no speech)"),
     ],
 )
 def test_narrator(speech: dict[str, str], narrator: str) -> None:
-    """The narrator is the engine, its model and its voice by name; a recording has no name."""
-    assert tags(a_plan(speech=a_speech(**speech)))["composer"] == narrator
+    """The narrator is the engine, its model and its voice by name; a recording has none, and no speech is no speech."""
+    assert about_book(a_plan(speech=a_speech(**speech))).narrator == narrator
 
 
-def test_simulated_engine_is_labelled() -> None:
-    """A book without speech says so."""
-    plan = a_plan(speech=a_speech(engine="simulated", voice="tone"))
-    assert tags(plan)["composer"] == "simulated: tone (simulated: no speech)"
-
-
-def test_empty_values_are_left_out() -> None:
-    """A book without authors has no empty tags."""
-    found = tags(a_plan(authors=()))
-    assert not {"artist", "album_artist"} & set(found)
-    assert all(found.values())
+@given(TEXT, st.lists(TEXT, max_size=2), TEXT, TEXT)
+def test_any_text_is_clean(title: str, authors: list[str], series: str, description: str) -> None:
+    """Whatever a book is called, its tags hold no control characters, and line breaks only in the description."""
+    metadata = Metadata(series=series, description=description)
+    found = about_book(a_plan(title=title, authors=tuple(authors), metadata=metadata))
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", found.title + found.authors + found.series)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]|\n\n|^\s|\s$", found.description)
 
 
 @pytest.mark.parametrize(
@@ -137,24 +121,14 @@ def test_empty_values_are_left_out() -> None:
     ],
 )
 def test_escaping(title: str, written: str) -> None:
-    """What the format gives a meaning to is escaped, in tags and in marks; a line break is a space."""
-    lines = ffmetadata(a_plan(title=title), [Mark(title, 0, 1024)], 24_000).splitlines()
-    assert lines.count(f"title={written}") == 2
-    assert f"album={written}" in lines
+    """What the format gives a meaning to is escaped in marks; a line break is a space."""
+    assert f"title={written}" in ffmetadata([Mark(title, 0.0, 1.0)], 24_000).splitlines()
 
 
-@given(TEXT, st.lists(TEXT, max_size=2), TEXT)
-def test_any_text_survives(title: str, authors: list[str], chapter: str) -> None:
-    """Whatever a book is called, a reader of the format gets its words back and no tag more."""
-    found = tags(a_plan(title=title, authors=tuple(authors)), (Mark(chapter, 0, 1024),))
-    assert found.get("title", "") == " ".join(title.split())
-    assert found.get("artist", "") == " ".join(", ".join(authors).split())
-    assert set(found) <= set(tags(a_plan()))
-
-
-def test_chapter_marks() -> None:
-    """Each mark is exact to the sample, in units of one sample, in the order given."""
-    marks = [Mark("One", 0, 30_720), Mark("", 30_720, 61_441)]
-    _, first, second = ffmetadata(a_plan(), marks, 24_000).split("[CHAPTER]\n")
-    assert first == "TIMEBASE=1/24000\nSTART=0\nEND=30720\ntitle=One\n"
-    assert second == "TIMEBASE=1/24000\nSTART=30720\nEND=61441\ntitle=\n"
+@given(st.integers(0, 10**10), st.integers(1, 10**10), st.sampled_from([16_000, 22_050, 24_000, 44_100, 48_000]))
+def test_chapter_marks(start: int, length: int, sample_rate: int) -> None:
+    """A mark is exact to the sample, in units of one sample, however far into the book."""
+    mark = Mark("One", start / sample_rate, (start + length) / sample_rate)
+    assert ffmetadata([mark], sample_rate) == (
+        f";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/{sample_rate}\nSTART={start}\nEND={start + length}\ntitle=One\n"
+    )

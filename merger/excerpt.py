@@ -1,0 +1,57 @@
+"""The finished chapters of a book that is still being made, as one m4b."""
+
+from threading import Event
+
+from e2a.plan import Chapter, Output, Plan
+from e2a.report import Report
+from e2a.storage import ObjectStore, read_sidecar
+from merger.assembly import assemble
+from merger.faults import CorruptParts
+
+STEM = "partial"
+
+
+def assemble_finished(plan: Plan, store: ObjectStore, cancelled: Event) -> Report:
+    """Assemble the chapters from the first on whose parts are all in storage, and return their report.
+
+    Without a finished chapter the report has no file.
+
+    Raises:
+        AssemblyFailed: ffmpeg failed, or the scratch directory cannot be written.
+        Cancelled: `cancelled` was set.
+        Retryable: storage cannot be reached.
+    """
+    finished = list(_finished(plan, store))
+    while finished:
+        try:
+            return assemble(_excerpt(plan, tuple(finished)), store, stem=STEM, cancelled=cancelled)
+        except CorruptParts as error:  # is made anew when the book is assembled
+            finished = finished[: error.parts[0].chapter]
+    return Report(
+        book_id=plan.book_id,
+        title=plan.title,
+        authors=plan.authors,
+        speech=plan.speech,
+        output="",
+        audio_seconds=0.0,
+        audio_bytes=0,
+        files=(),
+    )
+
+
+def _finished(plan: Plan, store: ObjectStore) -> list[Chapter]:
+    finished: list[Chapter] = []
+    for chapter in plan.chapters:
+        if not all(read_sidecar(store, part.digest, plan.output.bitrate) for part in chapter.parts):
+            break
+        finished.append(chapter)
+    return finished
+
+
+def _excerpt(plan: Plan, chapters: tuple[Chapter, ...]) -> Plan:
+    """Return the plan of some chapters of a book, which says so in its title."""
+    first = "chapter 1" if len(chapters) == 1 else f"chapters 1–{len(chapters)}"  # noqa: RUF001
+    title = plan.title if chapters == plan.chapters else f"{plan.title} ({first} of {len(plan.chapters)})"
+    output = Output(bitrate=plan.output.bitrate)
+    changes = {"title": title, "chapters": chapters, "output": output, "accounting": None}
+    return Plan(**(dict(plan) | changes))  # a copy would keep the parts that were cached
