@@ -5,9 +5,9 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -16,13 +16,15 @@ from typer.exceptions import TyperException
 
 from e2a import __version__, log, service, traits
 from e2a.bus import Admin, KafkaPublisher
-from e2a.checkpoint import RedisCheckpoint, view
+from e2a.checkpoint import BookRecord, RedisCheckpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
-from e2a.plan import Plan, Reading
+from e2a.messages import PartialWanted
+from e2a.plan import Part, Plan, Reading
+from e2a.report import Report
 from e2a.settings import ProducerSettings, SpeechSettings, SynthSettings, load
 from e2a.storage import ObjectStore, keys, open_store, read_plan, read_report
-from e2a.topics import CHAPTERS, topics
-from producer import follow, ingest, options, preview, voices
+from e2a.topics import CHAPTERS, EVENTS, topics
+from producer import delivery, follow, ingest, options, preview, voices
 from producer.planner import speeds_of
 
 console = Console()
@@ -75,8 +77,13 @@ def produce(
     footnotes: options.Footnotes = "skip",
     alt_text: options.AltText = False,
     lexicon: options.Lexicon = None,
+    output_format: options.OutputFormat = options.M4B,
+    split: options.Split = None,
+    bitrate: options.Bitrate = 64,
+    loudness: options.Loudness = None,
+    read_along: options.ReadAlong = False,
+    partial: options.Partial = False,
     output_dir: options.OutputDir = None,
-    output_format: options.OutputFormat = "m4b",
     detach: options.Detach = False,
     sequential_mode: options.Sequential = False,
     list_chapters: options.ListChapters = False,
@@ -96,18 +103,22 @@ def produce(
     settings = _asked(load(ProducerSettings), engine=engine, model=model, accept_cpml=accept_cpml)
     log.configure(settings.log_level, settings.log_format)
     logging.getLogger("librdkafka").setLevel(logging.ERROR)  # what matters of it comes back as Retryable
+    formats = [*map(str, output_format), *(["epub"] if read_along else [])]
     asked = ingest.Options(
         engine=settings.engine,
         model=settings.model,
         language=language,
         voice=voice,
         speed=speed,
-        output_format=output_format,
+        loudness=loudness or ("acx" if "acx" in formats else "r128"),
+        output=ingest.output_of(formats, split=split is not None, bitrate=bitrate * 1000),
         reading=Reading(footnotes=footnotes, alt_text=alt_text, matter=matter, chapters=chapters.strip()),
         lexicon=lexicon,
     )
     if sequential_mode and (detach or status):
         raise UserError("--sequential works in this process alone: no --detach, no --status", ExitCode.USAGE)
+    if partial and (detach or status):
+        raise UserError("--partial fetches: no --detach, no --status", ExitCode.USAGE)
     if list_chapters:
         console.print(preview.section_table(ingest.draft(book, asked)))
         return ExitCode.OK
@@ -117,8 +128,10 @@ def produce(
         return ExitCode.OK
     if status:
         return _print_status(settings, submission.plan)
-    target = (output_dir.expanduser() if output_dir else book.parent) / f"{book.stem}.{output_format}"
-    return _make(settings, submission, None if detach else target, sequential_mode=sequential_mode)
+    base = (output_dir.expanduser() if output_dir else book.parent) / book.stem
+    if partial:
+        return _fetch_partial(settings, submission.plan, base, sequential_mode=sequential_mode)
+    return _make(settings, submission, None if detach else base, sequential_mode=sequential_mode)
 
 
 def _asked(settings: ProducerSettings, *, engine: str, model: str, accept_cpml: bool) -> ProducerSettings:
@@ -145,49 +158,60 @@ def _asked(settings: ProducerSettings, *, engine: str, model: str, accept_cpml: 
 
 
 def _make(
-    settings: ProducerSettings, submission: ingest.Submission, target: Path | None, *, sequential_mode: bool
+    settings: ProducerSettings, submission: ingest.Submission, base: Path | None, *, sequential_mode: bool
 ) -> int:
-    """Submit a book unless it is finished; follow and deliver it when there is a target."""
+    """Submit a book unless it is finished; follow it and deliver its files when they have where to go."""
     plan = submission.plan
     if traits.under_cpml(plan.speech.engine, plan.speech.model) and not settings.accept_cpml:
         raise UserError(voices.CPML, ExitCode.CONFIG)
-    notes = list(plan.problems)
-    if submission.unread:
-        notes.append(f"not read: {', '.join(submission.unread)}; --list-chapters shows why, --matter keep reads it")
-    for note in notes:
-        complaints.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
-    if target:
-        ingest.check_target(target)
-    store = open_store(settings)
-    _require(store.check)
+    if base:
+        delivery.check(base, delivery.expected(plan.output))
+    store = _open_store(settings)
     finished = read_report(store, plan.book_id) is not None
     if not finished:
         plan = ingest.store_book(submission, store)
+    _note(plan.problems)
+    if submission.unread:
+        _note([f"not read: {', '.join(submission.unread)}; --list-chapters shows why, --matter keep reads it"])
+    if not finished:
         if sequential_mode:
             reason = _sequentially(settings, plan, store)
         else:
-            reason = _on_the_cluster(settings, plan, store, detach=target is None)
+            reason = _on_the_cluster(settings, plan, store, detach=base is None)
         if reason:
             raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
-    if target:
-        _deliver(plan, store, target)
+    if base:
+        _deliver(plan, store, base)
     else:
         said = "is submitted: run the same command without --detach to follow and fetch it"
         if finished:
             said = "is finished: run the same command without --detach to fetch it"
-        console.print(f"{plan.title!r} {said}", highlight=False, soft_wrap=True, markup=False)
+        _say(f"{plan.title!r} {said}")
     return ExitCode.OK
+
+
+def _open_store(settings: ProducerSettings) -> ObjectStore:
+    store = open_store(settings)
+    _require(store.check)
+    return store
 
 
 def _sequentially(settings: ProducerSettings, plan: Plan, store: ObjectStore) -> str:
     """Make a book in this process; return why it is not whole, or an empty string."""
+    sequential = _sequential()
+    parts = _missing_parts(plan, store)
+    asked = settings.model_dump(include=set(SpeechSettings.model_fields))
+    with follow.display(console, plan.title) as show:
+        book: BookRecord = sequential.run(plan, parts, store, load(SynthSettings).model_copy(update=asked), show)
+    return book.reason
+
+
+def _sequential() -> ModuleType:
     try:
         from producer import sequential  # noqa: PLC0415 - needs the packages of all services, the cluster does not
     except ImportError as error:
         raise UserError(f"--sequential needs the extras synth and merger: {error}", ExitCode.UNAVAILABLE) from error
-    asked = settings.model_dump(include=set(SpeechSettings.model_fields))
-    with follow.display(console, plan.title) as show:
-        return sequential.run(plan, store, load(SynthSettings).model_copy(update=asked), show).reason
+    return sequential
 
 
 def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, *, detach: bool) -> str:
@@ -199,11 +223,46 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
     before = checkpoint.book(plan.book_id)
     speeds = speeds_of(checkpoint.workers(), admin.partitions()[CHAPTERS], time.time())
-    ingest.publish(plan, store, publisher, speeds)
+    ingest.publish(plan, _missing_parts(plan, store), publisher, speeds)
     if detach:
         return ""
     with follow.display(console, plan.title) as show:
         return follow.follow(checkpoint, store, plan.book_id, before=before, show=show)
+
+
+def _missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
+    """Return the parts that are to be made, and tell how many they are: of an edited book, those that changed."""
+    missing = ingest.missing_parts(plan, store)
+    _say(f"{len(missing)} of {len(plan.parts)} parts to make, {len(plan.parts) - len(missing)} are there already")
+    return missing
+
+
+def _fetch_partial(settings: ProducerSettings, plan: Plan, base: Path, *, sequential_mode: bool) -> int:
+    """Fetch the chapters that are finished of a book that was submitted; all of it when it is finished."""
+    delivery.check(base, [delivery.PARTIAL])
+    store = _open_store(settings)
+    if read_report(store, plan.book_id):
+        _deliver(plan, store, base)
+        return ExitCode.OK
+    stored = read_plan(store, plan.book_id)
+    if stored is None:
+        raise UserError(f"{plan.title!r} was not submitted with these options", ExitCode.NO_INPUT)
+    report: Report | None = None
+    if ingest.is_whole(stored.chapters[0], stored, store):
+        report = _sequential().partial(stored, store) if sequential_mode else _partial(settings, stored, store)
+    if report is None or not report.chapters:
+        raise Retryable(f"the first chapter of {plan.title!r} is not finished yet; run the same command again later")
+    _say(delivery.deliver_partial(report, store, base, len(stored.chapters)))
+    return ExitCode.OK
+
+
+def _partial(settings: ProducerSettings, plan: Plan, store: ObjectStore) -> Report:
+    """Have the merger assemble what is finished of a book; return its report."""
+    _require(Admin(settings.kafka_bootstrap, settings.patience).partitions)
+    store.delete(keys.partial_report(plan.book_id))
+    KafkaPublisher(settings.kafka_bootstrap, settings.patience).send(EVENTS, [PartialWanted(book_id=plan.book_id)])
+    with follow.display(console, plan.title) as show:
+        return follow.follow_partial(store, plan.book_id, show=show)
 
 
 def _print_status(settings: ProducerSettings, plan: Plan) -> int:
@@ -220,19 +279,26 @@ def _print_status(settings: ProducerSettings, plan: Plan) -> int:
     return ExitCode.OK
 
 
-def _deliver(plan: Plan, store: ObjectStore, target: Path) -> None:
+def _deliver(plan: Plan, store: ObjectStore, base: Path) -> None:
     done = read_report(store, plan.book_id)
     if done is None:
         raise Retryable(f"the finished {plan.title!r} has left storage; run the same command again")
-    ingest.fetch(store, done.output, target)
-    report = target.with_suffix(".report.json")
-    ingest.fetch(store, keys.report(plan.book_id), report)
-    length = timedelta(seconds=round(done.audio_seconds))
-    said = f"{target}  {length}  {done.audio_bytes / 1e6:.1f} MB"
+    _note(problem for problem in done.problems if problem not in plan.problems)
+    for line in delivery.deliver(done, store, base):
+        _say(line)
     if done.retakes:
         doubtful = sum(bool(retake.doubtful) for retake in done.retakes)
-        said += f"\n{len(done.retakes)} sentences had a bad take, {doubtful} are kept doubtful: see {report}"
-    console.print(said, highlight=False, soft_wrap=True, markup=False)
+        report = delivery.place(base, delivery.REPORT)
+        _say(f"{len(done.retakes)} sentences had a bad take, {doubtful} are kept doubtful: see {report}")
+
+
+def _say(line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _note(problems: Iterable[str]) -> None:
+    for problem in problems:
+        complaints.print(f"note: {problem}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _require(*checks: Callable[[], object]) -> None:

@@ -12,7 +12,8 @@ from rich.table import Column
 from e2a.checkpoint import BookRecord, Checkpoint, progress
 from e2a.checkpoint import Progress as Numbers
 from e2a.errors import Retryable
-from e2a.storage import ObjectStore, read_report
+from e2a.report import Report
+from e2a.storage import ObjectStore, keys, read_report
 
 POLL = 0.5
 LINE_EVERY = 5.0
@@ -21,6 +22,8 @@ BAR_WIDTH = 24
 """Width of the progress bar, in characters: beside it the numbers still fit in 80."""
 PATIENCE = 10.0
 """Seconds without progress after which the reader is told who is missing."""
+
+_NO_MERGER = "waiting for the merger: is e2a-merge running?"
 
 Show = Callable[[Numbers, str], None]
 
@@ -56,13 +59,33 @@ def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: 
         time.sleep(POLL)
 
 
+def follow_partial(store: ObjectStore, book_id: str, *, show: Show) -> Report:
+    """Wait until the merger has put the finished chapters of a book into storage; return their report.
+
+    Args:
+        store: where the report will be.
+        book_id: of the book.
+        show: called twice a second.
+    """
+    asked = time.monotonic()
+    while True:
+        note = "assembling" if time.monotonic() - asked < PATIENCE else _NO_MERGER
+        try:
+            if report := read_report(store, book_id, keys.partial_report):
+                return report
+        except Retryable as error:
+            note = f"waiting: {error}"
+        show(progress(()), note)
+        time.sleep(POLL)
+
+
 def _note(checkpoint: Checkpoint, book: BookRecord | None, waited: float) -> str:
     if book is not None and book.stage == "assembling":
         return "assembling"
     if waited < PATIENCE:
         return ""
     if book is None:
-        return "waiting for the merger: is e2a-merge running?"
+        return _NO_MERGER
     at_work = {worker.book_id for worker in checkpoint.workers() if not worker.is_silent(time.time())}
     if not at_work:
         return "waiting for a worker: is e2a-synth running?"

@@ -1,11 +1,10 @@
 """A book into the pipeline: files and plan to storage, then the announcement, then the missing jobs."""
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import langcodes
 from langcodes.tag_parser import LanguageTagError
@@ -15,17 +14,23 @@ from e2a import traits
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookPlanned, ChapterJob
-from e2a.plan import Part, Plan, Reading, Speech
+from e2a.plan import BITRATE, Chapter, Format, Output, Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
-from producer import epub, voices
-from producer.planner import hour_of, make_plan, place
+from producer import cover, epub, voices
+from producer.edition import NoEdition, edition
+from producer.epub.archive import one_line
+from producer.planner import COVER, hour_of, make_plan, place
 from producer.sections.outline import Outline, outline
 from producer.speech import lexicon
 from producer.speech.lexicon import Lexicon
 
 _NO_LANGUAGE = {"", "und", "mul", "zxx", "mis"}
 """Tags of ISO 639 that name no language."""
+_OWN_BITRATE: frozenset[Format] = frozenset(["flac", "wav", "acx"])
+"""Formats that a bitrate does not change."""
+_ALWAYS_SPLIT: frozenset[Format] = frozenset(["acx", "epub"])
+"""Formats of a file a chapter."""
 
 
 class Options(planning.Frozen):
@@ -38,7 +43,8 @@ class Options(planning.Frozen):
     voice: str = ""
     """Name of a voice of the engine, or the path of a reference recording."""
     speed: float = 1.0
-    output_format: str = "m4b"
+    loudness: Literal["r128", "acx"] = "r128"
+    output: Output = Output()
     reading: Reading = Reading()
     lexicon: Path | None = None
 
@@ -59,12 +65,31 @@ class Submission(NamedTuple):
     """A book that was read and planned, but not stored."""
 
     plan: Plan
+    path: Path
+    """Of the EPUB."""
     source: bytes
-    cover: epub.Cover | None
+    """What is in it."""
+    book: epub.Book
     unread: tuple[str, ...] = ()
     """Titles of the sections that are not read because they are matter."""
     clip: bytes = b""
     """The reference recording that is the voice; empty for a voice of the engine."""
+
+
+def output_of(formats: Iterable[str], *, split: bool = False, bitrate: int = BITRATE) -> Output:
+    """Return what is to be made of a book, said in one way only: what makes the same files is the same book.
+
+    Args:
+        formats: names of `Format`, in any order.
+        split: whether each chapter is a file of its own.
+        bitrate: in bits a second; it counts where a format heeds it.
+    """
+    asked = set(formats)
+    return Output(
+        formats=tuple(each for each in get_args(Format) if each in asked),
+        split=split and not asked <= _ALWAYS_SPLIT,
+        bitrate=BITRATE if asked <= _OWN_BITRATE else bitrate,
+    )
 
 
 def draft(path: Path, options: Options) -> Draft:
@@ -84,6 +109,7 @@ def draft(path: Path, options: Options) -> Draft:
         model=planning.model_name(options.model) if traits.of(options.engine).models else "",
         voice=planning.clip_voice(clip) if clip else options.voice,
         speed=options.speed,
+        loudness=options.loudness,
     )
     voices.check_language(speech.engine, speech.language)
     reading = options.reading.model_copy(update={"lexicon": words.digest})
@@ -102,22 +128,23 @@ def prepare(path: Path, options: Options) -> Submission:
         plan = make_plan(
             drafted.book,
             drafted.outline,
-            book_id=planning.book_id(source, drafted.speech, drafted.reading, options.output_format),
+            book_id=planning.book_id(source, drafted.speech, drafted.reading, options.output),
             speech=drafted.speech,
-            output_format=options.output_format,
+            output=options.output,
             reading=drafted.reading,
             lexicon=drafted.lexicon,
         )
     sections = zip(drafted.outline.sections, drafted.outline.chosen, strict=True)
     unread = tuple(section.title for section, chosen in sections if section.kind and not chosen)
-    return Submission(plan, source, drafted.book.cover, () if options.reading.chapters else unread, drafted.clip)
+    return Submission(plan, path, source, drafted.book, () if options.reading.chapters else unread, drafted.clip)
 
 
 def store_book(submission: Submission, store: ObjectStore) -> Plan:
-    """Put recording, source, cover and, last, the plan into storage; return the plan that counts.
+    """Put recording, source, cover, edition and, last, the plan into storage; return the plan that counts.
 
     A plan is written once: one that is there already is the one that the merger goes by, also when a newer
-    version of this program would plan otherwise. One that cannot be read is as good as none.
+    version of this program would plan otherwise. One that cannot be read is as good as none. What goes wrong with
+    cover and edition is among the problems of the plan.
 
     Raises:
         Retryable: storage cannot be reached.
@@ -128,62 +155,57 @@ def store_book(submission: Submission, store: ObjectStore) -> Plan:
     if stored := read_plan(store, plan.book_id):
         return stored
     store.put(keys.book(plan.book_id, keys.SOURCE), submission.source)
-    if submission.cover:
-        store.put(keys.book(plan.book_id, submission.cover.name), submission.cover.content)
+    made = cover.make(submission.book)
+    store.put(keys.book(plan.book_id, COVER), made.jpeg)
+    problems = (*plan.problems, *made.problems, *_store_edition(submission, store))
+    plan = plan.model_copy(update={"problems": problems})
     store.put(keys.book(plan.book_id, keys.PLAN), plan.model_dump_json().encode())
     return plan
 
 
+def _store_edition(submission: Submission, store: ObjectStore) -> Iterator[str]:
+    """Put the pages that are read along in into storage if they are wanted; yield why that cannot be."""
+    plan = submission.plan
+    if "epub" not in plan.output.formats:
+        return
+    try:
+        store.put(keys.book(plan.book_id, keys.EDITION), edition(submission.path, plan))
+    except (NoEdition, UserError) as error:
+        yield one_line(str(error))
+
+
 def missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
-    """Return the parts whose audio is not in storage."""
-    return [part for part in plan.parts if read_sidecar(store, part.digest) is None]
+    """Return the parts whose audio is not in storage.
+
+    Raises:
+        Retryable: storage cannot be reached.
+    """
+    return [part for part in plan.parts if read_sidecar(store, part.digest, plan.output.bitrate) is None]
+
+
+def is_whole(chapter: Chapter, plan: Plan, store: ObjectStore) -> bool:
+    """Say whether all parts of a chapter are in storage; raises what `missing_parts` does."""
+    return all(read_sidecar(store, part.digest, plan.output.bitrate) for part in chapter.parts)
 
 
 def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
     """Return one job a part."""
-    return [ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech) for part in parts]
+    return [
+        ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech, bitrate=plan.output.bitrate)
+        for part in parts
+    ]
 
 
-def publish(plan: Plan, store: ObjectStore, publisher: Publisher, speeds: Sequence[float]) -> None:
-    """Announce the book, then publish a job for every missing part, to the partitions whose speeds are given.
+def publish(plan: Plan, parts: Sequence[Part], publisher: Publisher, speeds: Sequence[float]) -> None:
+    """Announce the book, then publish a job for each of its missing parts, to the partitions whose speeds are given.
 
     The announcement comes first: the merger must know the book before it hears of its parts.
 
     Raises:
-        Retryable: Kafka or storage cannot be reached. Publishing again is harmless.
+        Retryable: Kafka cannot be reached. Publishing again is harmless.
     """
-    parts = missing_parts(plan, store)
     publisher.send(EVENTS, [BookPlanned(book_id=plan.book_id)])
     publisher.send(CHAPTERS, jobs(plan, parts), place(parts, speeds, first=int(plan.book_id, 16)))
-
-
-def check_target(target: Path) -> None:
-    """Make the folder that a finished book goes to.
-
-    Raises:
-        UserError: it cannot be made or written, or a folder has the book's name (exit code CANNOT_WRITE).
-    """
-    if target.is_dir():
-        raise UserError(f"{target}: is a folder", ExitCode.CANNOT_WRITE)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{target.parent}: cannot be a folder: {error.strerror}", ExitCode.CANNOT_WRITE) from error
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise UserError(f"{target.parent}: not writable", ExitCode.CANNOT_WRITE)
-
-
-def fetch(store: ObjectStore, key: str, target: Path) -> None:
-    """Download a finished book; it appears under its name only when it is whole.
-
-    Raises:
-        UserError: the target cannot be written (exit code CANNOT_WRITE).
-        Retryable: storage cannot be reached.
-    """
-    try:
-        store.get_file(key, target)
-    except OSError as error:
-        raise UserError(f"{target}: {error.strerror}", ExitCode.CANNOT_WRITE) from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The options of e2a-produce, as Typer shows and reads them; what they do is in `__main__`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,7 +8,10 @@ from typer import Argument, Option
 
 _SPEECH = "Speech"
 _READING = "What is read"
+_AUDIOBOOK = "The audiobook"
 LOOKING = "Do nothing else"
+AudioFormat = StrEnum("AudioFormat", ["m4b", "m4a", "mp3", "opus", "flac", "wav", "acx"])
+M4B = [AudioFormat("m4b")]
 
 Book = Annotated[Path, Argument(help="The EPUB to turn into an audiobook.", show_default=False)]
 
@@ -82,10 +86,57 @@ Lexicon = Annotated[
     Option(metavar="FILE", help="Pronunciations: lines of *word = spoken form*.", rich_help_panel=_READING),
 ]
 
-OutputDir = Annotated[
-    Path | None, Option(metavar="FOLDER", help="Where the audiobook goes; by default beside the book.")
+OutputFormat = Annotated[
+    list[AudioFormat],
+    Option(
+        metavar="FORMAT",
+        help="m4b, m4a, mp3, opus, flac, wav, or acx: mp3 as that distributor wants it. May be given several times.",
+        rich_help_panel=_AUDIOBOOK,
+    ),
 ]
-OutputFormat = Annotated[Literal["m4b"], Option(help="Format of the audiobook.")]
+Split = Annotated[
+    Literal["chapters"] | None, Option(help="A file for each chapter, in a folder.", rich_help_panel=_AUDIOBOOK)
+]
+Bitrate = Annotated[
+    int,
+    Option(
+        min=24,
+        max=320,
+        metavar="KBIT",
+        help="Kilobits a second, for formats that lose something; acx has its own.",
+        rich_help_panel=_AUDIOBOOK,
+    ),
+]
+Loudness = Annotated[
+    Literal["r128", "acx"] | None,
+    Option(
+        help="Level to -19 LUFS by EBU R 128, or to -20 dB RMS as acx wants it; by default what the format needs.",
+        rich_help_panel=_AUDIOBOOK,
+    ),
+]
+ReadAlong = Annotated[
+    bool,
+    Option(
+        "--read-along",
+        metavar=" ",
+        help="Also make an EPUB 3 of the book that shows each sentence as it is spoken.",
+        rich_help_panel=_AUDIOBOOK,
+    ),
+]
+Partial = Annotated[
+    bool,
+    Option(
+        "--partial",
+        metavar=" ",
+        help="Fetch the chapters that are finished so far of a book that was submitted, as m4b.",
+        rich_help_panel=_AUDIOBOOK,
+    ),
+]
+OutputDir = Annotated[
+    Path | None,
+    Option(metavar="FOLDER", help="Where the audiobook goes; by default beside the book.", rich_help_panel=_AUDIOBOOK),
+]
+
 Detach = Annotated[bool, Option("--detach", metavar=" ", help="Return as soon as the book is submitted.")]
 Sequential = Annotated[
     bool, Option("--sequential", metavar=" ", help="Make the book in this process, without any server.")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from e2a import traits
 from e2a.checkpoint import WorkerRecord
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Chapter, Part, Plan, Reading, Sentence, Source, Speech, part_digest
+from e2a.plan import Chapter, Output, Part, Plan, Reading, Sentence, Source, Speech, part_digest
 from producer import accounting
 from producer.epub import Book
 from producer.sections.contents import Section
@@ -26,6 +26,8 @@ HEADING_PAUSE_MS = 900
 SCENE_PAUSE_MS = 1200
 CHAPTER_PAUSE_MS = 1500
 LONGEST_PAUSE_MS = 60_000
+COVER = "cover.jpg"
+"""File name of the cover beside the plan: every book has one."""
 PART_CHARACTERS = 5000
 """Most characters in a part: about a minute of work for a GPU."""
 MOST_PARAGRAPHS = 300_000
@@ -73,7 +75,7 @@ def make_plan(
     *,
     book_id: str,
     speech: Speech,
-    output_format: str,
+    output: Output,
     reading: Reading,
     lexicon: Lexicon = EMPTY,
 ) -> Plan:
@@ -103,8 +105,8 @@ def make_plan(
         title=book.title,
         authors=book.authors,
         speech=speech,
-        output_format=output_format,
-        cover=book.cover.name if book.cover else "",
+        output=output,
+        cover=COVER,
         metadata=book.metadata,
         reading=reading,
         accounting=accounting.account(book.documents, sentences, passages),

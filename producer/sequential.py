@@ -3,16 +3,20 @@
 Beside the `__main__`s this is the only place where services meet.
 """
 
+import threading
 import time
+from collections.abc import Sequence
 
 from e2a.checkpoint import BookRecord, LeaseKeeper, progress
 from e2a.messages import Event
-from e2a.plan import Plan
+from e2a.plan import Part, Plan
+from e2a.report import Report
 from e2a.settings import SynthSettings
 from e2a.storage import ObjectStore
 from e2a.testing import MemoryBroker, MemoryCheckpoint
 from e2a.topics import EVENTS
-from merger.assembly import check_programs
+from merger import ffmpeg
+from merger.excerpt import assemble_finished
 from merger.merge import Merger
 from producer.follow import Show
 from producer.ingest import publish
@@ -24,14 +28,21 @@ from synth_consumer.worker import Worker
 WORKER = "sequential"
 
 
-def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> BookRecord:
+def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSettings, show: Show) -> BookRecord:
     """Make a book in this process and return its last record.
+
+    Args:
+        plan: of the book, which is in storage.
+        parts: those that are to be made.
+        store: where they go.
+        settings: of the worker.
+        show: called after every part.
 
     Raises:
         UserError: the engine or ffmpeg is missing.
         Retryable: storage cannot be reached.
     """
-    check_programs()
+    ffmpeg.check()
     engine = engines.create(settings)
     recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
     engine.load()
@@ -48,15 +59,32 @@ def run(plan: Plan, store: ObjectStore, settings: SynthSettings, show: Show) -> 
         leases=leases,
         status=status,
     )
-    publish(plan, store, broker, speeds=[1.0])
+    publish(plan, parts, broker, speeds=[1.0])
     while True:
         for event in broker.take(EVENTS):
             if isinstance(event, Event):
                 merger.on_event(event)
-        show(progress(checkpoint.parts(plan.book_id).values()), "")
-        if not broker.step(worker.handle, WORKER):
+        numbers = progress(checkpoint.parts(plan.book_id).values())
+        show(numbers, "")
+        if broker.step(worker.handle, WORKER):
+            continue
+        if checkpoint.pending(plan.book_id):  # what was handed back
             break
-    merger.conclude(plan.book_id)
+        show(numbers, "assembling")
+        merger.conclude(plan.book_id)
+        if not checkpoint.pending(plan.book_id):  # else parts were damaged, and are made again
+            break
     book = checkpoint.book(plan.book_id)
     assert book is not None, "the announcement was folded before the first job"
     return book
+
+
+def partial(plan: Plan, store: ObjectStore) -> Report:
+    """Assemble the finished chapters of a book in this process, and return their report; one without files for none.
+
+    Raises:
+        UserError: ffmpeg is missing.
+        Retryable: storage cannot be reached, or ffmpeg failed.
+    """
+    ffmpeg.check()
+    return assemble_finished(plan, store, threading.Event())

@@ -29,10 +29,12 @@ class Entry(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """The cover image, and the name it is stored under."""
+    """The cover image."""
 
-    name: str
+    href: str
+    """Path in the container."""
     content: bytes
+    """As it is there: of pixels by its first bytes, but not decoded."""
 
 
 class Landmark(NamedTuple):

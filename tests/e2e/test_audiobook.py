@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from e2a.report import Report
 from tests.servers import ROOT, require, wait_until
 
 COMMAND = ["make", "--no-print-directory", "audiobook"]
@@ -46,7 +47,7 @@ def arguments(folder: Path, *options: str) -> list[str]:
 
 
 def test_the_sample_book_is_whole(tmp_path: Path) -> None:
-    """Chapters, tags and cover are those of the EPUB, and nothing keeps running."""
+    """Chapters, tags and cover are those of the EPUB, captions and report lie beside it, and nothing keeps running."""
     require("ffprobe")
     result = subprocess.run(
         [*COMMAND, *arguments(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
@@ -58,8 +59,16 @@ def test_the_sample_book_is_whole(tmp_path: Path) -> None:
     found = json.loads(probe.stdout)
     assert len(found["chapters"]) == 5
     assert found["format"]["tags"]["artist"] == "The e2a project"
-    assert [stream["codec_name"] for stream in found["streams"] if stream["disposition"]["attached_pic"]]
+    pictures = [stream["codec_name"] for stream in found["streams"] if stream["disposition"]["attached_pic"]]
+    assert pictures == ["mjpeg"]
     assert float(found["chapters"][-1]["end_time"]) == pytest.approx(float(found["format"]["duration"]), abs=0.001)
+    assert {path.name for path in tmp_path.glob("sample*")} == {"sample.m4b", "sample.vtt", "sample.report.json"}
+    report = Report.model_validate_json((tmp_path / "sample.report.json").read_bytes())
+    assert (report.version, [file.name for file in report.files]) == (3, [".m4b", ".vtt"])
+    assert report.problems == ()
+    cues = (tmp_path / "sample.vtt").read_text()
+    assert cues.startswith("WEBVTT")
+    assert cues.count(" --> ") > 100
     assert running_in(tmp_path / "data") == []
 
 

@@ -1,6 +1,7 @@
-"""A book through all real processes: whoever makes it, and whatever dies meanwhile, it is the same file."""
+"""A book through all real processes: whoever makes it, and whatever dies meanwhile, it is the same files."""
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from e2a.checkpoint import WorkerRecord
+from e2a.report import Report
+from samples.pack import BOOK as SAMPLE
+from samples.pack import pack
 from tests.epubs import made_epub
 from tests.servers import require, wait_until
 from tests.stack import Stack, stack
@@ -32,6 +36,17 @@ def expected(book: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     result = alone.produce(book, "--sequential", "--output-dir", folder)
     assert result.returncode == 0, result.stderr
     return (folder / "book.m4b").read_bytes()
+
+
+def delivered(folder: Path, stem: str) -> dict[str, bytes]:
+    """Return all files that a book was delivered as, but its report, which says who made it."""
+    found = [path for path in folder.rglob("*") if str(path.relative_to(folder)).startswith(stem) and path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found if path.suffix != ".json"}
+
+
+def reported(folder: Path, stem: str) -> Report:
+    """Return the report of a delivered book."""
+    return Report.model_validate_json((folder / f"{stem}.report.json").read_bytes())
 
 
 def speaking(running: Stack) -> Iterator[WorkerRecord]:
@@ -60,6 +75,60 @@ def test_any_number_of_workers_makes_the_same_file(
         result = running.produce(book, "--output-dir", tmp_path)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_several_formats_and_a_read_along_edition(kafka: str, redis: str, tmp_path: Path) -> None:
+    """The sample book as M4B, MP3 and read-along edition at once: by two workers and by sequential mode, whatever of it
+    is delivered is the same; asked for as MP3 by chapters afterwards, nothing is spoken again."""
+    require("ffmpeg")
+    book, alone, together = tmp_path / "umbrellas.epub", tmp_path / "alone", tmp_path / "together"
+    pack(SAMPLE, book)
+    options = ("--output-format", "m4b", "--output-format", "mp3", "--read-along")
+    alone.mkdir()
+    sequential = Stack(alone, "127.0.0.1:1", "redis://127.0.0.1:1/0").produce(
+        book, "--sequential", *options, "--output-dir", alone
+    )
+    assert sequential.returncode == 0, sequential.stderr
+    with stack(tmp_path, kafka, redis, workers=2, partitions=2) as running:
+        result = running.produce(book, *options, "--output-dir", together)
+        again = running.produce(
+            book, "--output-format", "mp3", "--split", "chapters", "--output-dir", together / "by chapters"
+        )
+    assert (result.returncode, again.returncode) == (0, 0), result.stderr + again.stderr
+    files = delivered(together, "umbrellas")
+    assert set(files) == {f"umbrellas{ending}" for ending in (".m4b", ".mp3", ".vtt", ".read-along.epub")}
+    assert files == delivered(alone, "umbrellas")
+    report = reported(together, "umbrellas")
+    assert report.problems == ()
+    assert {file.name: file.size for file in report.files} == {
+        name.removeprefix("umbrellas"): len(content) for name, content in files.items()
+    }
+    assert sum(worker.parts for worker in report.workers) == len(report.chapters) == 5
+    assert again.stdout.startswith("0 of 5 parts to make, 5 are there already\n")
+    assert len(list((together / "by chapters/umbrellas").glob("* *.mp3"))) == 5
+
+
+def test_what_is_finished_can_be_heard(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+    """While a book is made its finished chapters are fetched, in order; it is the same book in the end."""
+    with stack(tmp_path, kafka, redis, workers=1, partitions=1, SIMULATED_RTF=RTF * 2.5) as running:
+        producing = produce_in_background(running, book)
+        wait_until(lambda: len(makers(running)) >= 2)
+        partial = running.produce(book, "--partial", "--output-dir", tmp_path)
+        assert partial.returncode == 0, partial.stderr
+        assert producing.wait(120) == 0
+        whole = running.produce(book, "--partial", "--output-dir", tmp_path)
+    said = re.search(r"book\.partial\.m4b  chapters 1\S(\d) of 8, 0:0\d:\d\d$", partial.stdout)
+    assert said
+    assert chapters_of(tmp_path / "book.partial.m4b") == [f"Chapter {number}" for number in range(1, int(said[1]) + 1)]
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+    assert (whole.returncode, "book.m4b" in whole.stdout) == (0, True)
+
+
+def chapters_of(path: Path) -> list[str]:
+    """Return the titles of the chapters of a file."""
+    command = ["ffprobe", "-v", "error", "-of", "json", "-show_chapters", path]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return [chapter["tags"]["title"] for chapter in found["chapters"]]
 
 
 def test_a_killed_worker_loses_nothing(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:

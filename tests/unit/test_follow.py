@@ -10,6 +10,7 @@ from rich.console import Console
 from e2a.checkpoint import BookRecord, PartRecord, Progress, progress
 from e2a.errors import Retryable
 from e2a.messages import BookDone, encode
+from e2a.report import Report
 from e2a.storage import keys
 from e2a.testing import MemoryCheckpoint, MemoryStore
 from producer import follow
@@ -75,9 +76,9 @@ class Scene:
     def follow(self, *then: Callable[[], object], before: BookRecord | None = None) -> str:
         """Follow the book while, between two looks at it, one thing after another happens."""
         self.time.plan = list(then)
-        return follow.follow(self.checkpoint, self.store, BOOK, before=before, show=self._show)
+        return follow.follow(self.checkpoint, self.store, BOOK, before=before, show=self.show)
 
-    def _show(self, numbers: Progress, note: str) -> None:
+    def show(self, numbers: Progress, note: str) -> None:
         self.shown.append((numbers, note))
 
     @property
@@ -194,6 +195,35 @@ def test_workers_at_another_book(scene: Scene) -> None:
     )
     at = "waiting: the workers are at "
     assert scene.notes == ["", f"{at}'Persuasion'", "", f"{at}'unknown'", "", ""]
+
+
+def partial_report(scene: Scene) -> None:
+    """The merger has put what is finished into storage."""
+    report = Report(book_id=BOOK, output="partial.m4b", audio_seconds=1.0, audio_bytes=4)
+    scene.store.put(report.output, b"some")
+    scene.store.put(keys.partial_report(BOOK), report.model_dump_json().encode())
+
+
+def test_waiting_for_what_is_finished(scene: Scene) -> None:
+    """What is finished of a book is waited for, and after a while the reader is asked about the merger."""
+    scene.time.plan = [scene.wait, lambda: partial_report(scene)]
+    report = follow.follow_partial(scene.store, BOOK, show=scene.show)
+    assert report.output == "partial.m4b"
+    assert scene.notes == ["assembling", "waiting for the merger: is e2a-merge running?"]
+
+
+def test_waiting_while_storage_is_away(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While storage is away what is finished is waited for, and that is said."""
+
+    def away(_key: str) -> bytes:
+        raise Retryable("storage: gone")
+
+    monkeypatch.setattr(scene.store, "get", away)
+    partial_report(scene)
+    scene.time.plan = [monkeypatch.undo]
+    monkeypatch.setattr(follow, "time", scene.time)
+    report = follow.follow_partial(scene.store, BOOK, show=scene.show)
+    assert (report.audio_bytes, scene.notes) == (4, ["waiting: storage: gone"])
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,24 @@
-"""A book into the pipeline: what is stored, what is published, in which order, and how it comes out again."""
+"""A book into the pipeline: what is planned, what is stored, in which order, and when it is finished."""
 
-from collections.abc import Iterable
+import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from e2a.errors import ExitCode, UserError
-from e2a.messages import BookPlanned, ChapterJob, Message
-from e2a.plan import Plan, Reading, clip_voice
+from e2a.plan import BITRATE, Output, Plan, Reading, clip_voice
 from e2a.report import Report
-from e2a.storage import DirectoryStore, ObjectStore, keys, read_report
-from e2a.testing import MemoryBroker, MemoryStore
-from e2a.topics import CHAPTERS, EVENTS
+from e2a.storage import keys, read_plan, read_report
+from e2a.testing import MemoryStore
 from producer import ingest
-from producer.ingest import Options, Submission
-from tests.unit.books import METADATA, Item, epub_file, page, small_epub, small_plan
-from tests.unit.builders import BOOK, put_part, put_plan
+from producer.edition import NoEdition, edition
+from producer.ingest import Options, Submission, output_of
+from tests.unit.books import METADATA, Item, epub_file, page, small_book, small_epub, small_plan
+from tests.unit.builders import BOOK, put_plan
 
 PNG = b"\x89PNG\r\n png"
 OPTIONS = Options(engine="simulated")
-CHAPTERS_OF_TEXT = [f"<p>{'word ' * size}.</p>" for size in (400, 100, 200, 100, 200)]
 
 
 class Store(MemoryStore):
@@ -34,22 +33,6 @@ class Store(MemoryStore):
         super().put(key, data)
 
 
-class Broker(MemoryBroker):
-    """A broker that remembers the order of the topics written to."""
-
-    def __init__(self, partitions: int) -> None:
-        super().__init__(partitions)
-        self.order: list[str] = []
-
-    def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
-        self.order.append(topic)
-        super().send(topic, messages, partitions)
-
-    @property
-    def jobs(self) -> list[ChapterJob]:
-        return [message for message in self.messages(CHAPTERS) if isinstance(message, ChapterJob)]
-
-
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     return small_epub(tmp_path / "book.epub")
@@ -62,7 +45,7 @@ def store() -> Store:
 
 @pytest.fixture
 def plan() -> Plan:
-    return small_plan(*CHAPTERS_OF_TEXT)
+    return small_plan("<p>One.</p>")
 
 
 def test_prepare(book: Path) -> None:
@@ -174,7 +157,18 @@ def test_same_book_is_the_same(book: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"voice": "fr+f2"}, {"speed": 1.5}, {"language": "fr"}, {"model": "vits"}, {"output_format": "mp3"}]
+    "option",
+    [
+        {"voice": "fr+f2"},
+        {"speed": 1.5},
+        {"language": "fr"},
+        {"model": "vits"},
+        {"loudness": "acx"},
+        {"output": output_of(["mp3"])},
+        {"output": output_of(["m4b"], split=True)},
+        {"output": output_of(["m4b"], bitrate=96_000)},
+    ],
+    ids=str,
 )
 def test_other_options_are_another_book(book: Path, option: dict[str, object]) -> None:
     """Any other option makes another book, which is stored beside the first."""
@@ -189,28 +183,96 @@ def test_language_of_the_book_is_the_default(book: Path) -> None:
     assert ingest.prepare(book, asked).plan == ingest.prepare(book, OPTIONS).plan
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (output_of(["mp3", "m4b", "mp3"]), output_of(["m4b", "mp3"])),
+        (output_of(["wav", "acx", "flac"], bitrate=96_000), output_of(["flac", "wav", "acx"])),
+        (output_of(["acx"], split=True), output_of(["acx"])),
+    ],
+    ids=["order", "bitrate", "split"],
+)
+def test_what_makes_the_same_files_is_the_same_book(one: Output, other: Output) -> None:
+    """Formats in any order and twice, and what no format heeds, make no other book."""
+    assert one == other
+
+
+def test_output_that_is_asked_for() -> None:
+    """What is heeded is kept: formats in their usual order, a bitrate where one of them loses something."""
+    assert output_of(["epub", "flac", "m4b"], split=True, bitrate=96_000) == Output(
+        formats=("m4b", "flac", "epub"), split=True, bitrate=96_000
+    )
+    assert output_of(["flac"], split=True) == Output(formats=("flac",), split=True, bitrate=BITRATE)
+
+
 def test_store_book(tmp_path: Path, store: Store) -> None:
     """Source and cover are put first, the plan last: a book whose plan is there is there as a whole."""
-    items = [Item("c.xhtml", page("<p>One.</p>")), Item("front.png", PNG, "image/png", "cover-image")]
+    picture = io.BytesIO()
+    Image.new("RGB", (30, 40)).save(picture, "PNG")
+    items = [Item("c.xhtml", page("<p>One.</p>")), Item("front.png", picture.getvalue(), "image/png", "cover-image")]
     submission = ingest.prepare(epub_file(tmp_path / "book.epub", items, metadata=METADATA), OPTIONS)
     ingest.store_book(submission, store)
     book_id = submission.plan.book_id
-    assert store.order == [keys.book(book_id, name) for name in ("source.epub", "cover.png", "plan.json")]
-    assert store.get(keys.book(book_id, "cover.png")) == PNG
+    assert store.order == [keys.book(book_id, name) for name in ("source.epub", "cover.jpg", "plan.json")]
+    stored = Image.open(io.BytesIO(store.get(keys.book(book_id, submission.plan.cover))))
+    assert (stored.format, stored.size) == ("JPEG", (30, 40))
     assert Plan.model_validate_json(store.get(keys.book(book_id, keys.PLAN))) == submission.plan
 
 
-def test_store_book_without_cover(book: Path, store: Store) -> None:
-    """A book without a cover is its source and its plan."""
+def test_book_without_cover(book: Path, store: Store) -> None:
+    """A book without a cover gets one, and nothing is said of it."""
+    plan = ingest.store_book(ingest.prepare(book, OPTIONS), store)
+    stored = Image.open(io.BytesIO(store.get(keys.book(plan.book_id, "cover.jpg"))))
+    assert (stored.format, stored.width == stored.height) == ("JPEG", True)
+    assert plan.problems == ()
+
+
+def test_cover_that_cannot_be_used(tmp_path: Path, store: Store) -> None:
+    """A damaged cover is no reason to fail; the plan says what happened."""
+    items = [Item("c.xhtml", page("<p>One.</p>")), Item("front.png", PNG, "image/png", "cover-image")]
+    submission = ingest.prepare(epub_file(tmp_path / "book.epub", items, metadata=METADATA), OPTIONS)
+    plan = ingest.store_book(submission, store)
+    assert read_plan(store, plan.book_id) == plan
+    assert plan.problems == (
+        "OEBPS/front.png: the cover, but empty, or no picture that can be read: one with the title is drawn",
+    )
+
+
+READ_ALONG = Options(engine="simulated", output=output_of(["m4b", "epub"]))
+
+
+def test_edition(book: Path, store: Store) -> None:
+    """The pages that are read along in are stored before the plan, and only when they are wanted."""
+    plan = ingest.store_book(ingest.prepare(book, READ_ALONG), store)
+    assert [key.rpartition("/")[2] for key in store.order] == ["source.epub", "cover.jpg", "edition.epub", "plan.json"]
+    assert store.get(keys.book(plan.book_id, keys.EDITION)) == edition(book, plan)
+    assert plan.problems == ()
     ingest.store_book(ingest.prepare(book, OPTIONS), store)
-    assert [key.rpartition("/")[2] for key in store.order] == ["source.epub", "plan.json"]
+    assert [key.rpartition("/")[2] for key in store.order[4:]] == ["source.epub", "cover.jpg", "plan.json"]
+
+
+@pytest.mark.parametrize("error", [NoEdition("c1.xhtml: cannot\nbe mended"), UserError("gone", ExitCode.NO_INPUT)])
+def test_edition_that_cannot_be_made(
+    book: Path, store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A book whose pages cannot be mended is an audiobook without them, and its plan says why in one line."""
+
+    def refuse(*_arguments: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(ingest, "edition", refuse)
+    plan = ingest.store_book(ingest.prepare(book, READ_ALONG), store)
+    assert plan.problems == (" ".join(str(error).split()),)
+    assert store.size(keys.book(plan.book_id, keys.EDITION)) is None
 
 
 def test_stored_plan_is_never_rewritten(plan: Plan, store: Store) -> None:
     """What is stored of a book stays as it is, also when a later version would plan it otherwise."""
     put_plan(store, plan)
     stored = dict(store.objects)
-    counts = ingest.store_book(Submission(plan.model_copy(update={"title": "Other"}), b"source", None), store)
+    counts = ingest.store_book(
+        Submission(plan.model_copy(update={"title": "Other"}), Path("book.epub"), b"source", small_book()), store
+    )
     assert counts == plan
     assert store.objects == stored
 
@@ -219,59 +281,14 @@ def test_recording_is_stored_once(plan: Plan, store: Store) -> None:
     """A recording is there before the plan that needs it, also when only it has left storage, and is put once."""
     voice = clip_voice(b"speech")
     spoken = plan.model_copy(update={"speech": plan.speech.model_copy(update={"voice": voice})})
-    submission = Submission(spoken, b"source", None, clip=b"speech")
+    submission = Submission(spoken, Path("book.epub"), b"source", small_book(), clip=b"speech")
     ingest.store_book(submission, store)
     assert store.order[0] == keys.clip(voice)
     assert store.get(keys.clip(voice)) == b"speech"
     store.delete(keys.clip(voice))
     assert ingest.store_book(submission, store) == spoken
     ingest.store_book(submission, store)
-    assert store.order[3:] == [keys.clip(voice)]
-
-
-def test_publish(plan: Plan, store: Store) -> None:
-    """The book is announced before its jobs, which carry its parts and how they are spoken, in reading order."""
-    broker = Broker(partitions=1)
-    ingest.publish(plan, store, broker, speeds=[1.0])
-    assert broker.order == [EVENTS, CHAPTERS]
-    assert broker.messages(EVENTS) == [BookPlanned(book_id=plan.book_id)]
-    assert broker.jobs == [
-        ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech) for part in plan.parts
-    ]
-
-
-def test_publish_over_partitions(plan: Plan, store: Store) -> None:
-    """Jobs go where the least work is: the long chapter has a partition for itself."""
-    broker = Broker(partitions=3)
-    ingest.publish(plan, store, broker, speeds=[1.0] * 3)
-    assert sorted(len(log) for log in broker.logs[CHAPTERS]) == [1, 2, 2]
-
-
-def test_only_missing_parts_are_published(plan: Plan, store: Store) -> None:
-    """Parts whose audio is in storage are not made again, but the merger hears of the book again."""
-    put_part(store, plan.parts[1])
-    put_part(store, plan.parts[3])
-    broker = Broker(partitions=1)
-    ingest.publish(plan, store, broker, speeds=[1.0])
-    assert [job.part.index for job in broker.jobs] == [0, 2, 4]
-    for part in plan.parts:
-        put_part(store, part)
-    ingest.publish(plan, store, broker, speeds=[1.0])
-    assert len(broker.jobs) == 3
-    assert len(broker.messages(EVENTS)) == 2
-
-
-@pytest.mark.parametrize("key", [keys.part_audio, keys.part_sidecar])
-@pytest.mark.parametrize("left", [None, b"{}"], ids=["gone", "damaged"])
-def test_half_a_part_is_missing(plan: Plan, store: Store, key: object, left: bytes | None) -> None:
-    """A part without its audio, without its sidecar, or with damage to either, is to be made."""
-    put_part(store, plan.parts[0])
-    assert plan.parts[0] not in ingest.missing_parts(plan, store)
-    name = key(plan.parts[0].digest)  # type: ignore[operator]
-    store.delete(name)
-    if left is not None:
-        store.put(name, left)
-    assert plan.parts[0] in ingest.missing_parts(plan, store)
+    assert store.order[4:] == [keys.clip(voice)]
 
 
 def test_report_of_a_finished_book(store: Store) -> None:
@@ -290,42 +307,3 @@ def test_report_that_cannot_be_read(store: Store) -> None:
     """A damaged report is none: the book is assembled again."""
     store.put(keys.report(BOOK), b"{")
     assert read_report(store, BOOK) is None
-
-
-@pytest.fixture(params=["memory", "directory"])
-def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    store = MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path / "storage", patience=0.01)
-    store.put("books/b/output/book.m4b", b"book")
-    return store
-
-
-def test_fetch(any_store: ObjectStore, tmp_path: Path) -> None:
-    """A book is fetched into a folder made for it, in place of an older one, and nothing else is left there."""
-    target = tmp_path / "audio books/emma/book.m4b"
-    target.parent.mkdir(parents=True)
-    target.write_bytes(b"older")
-    ingest.fetch(any_store, "books/b/output/book.m4b", target)
-    assert target.read_bytes() == b"book"
-    assert list(target.parent.iterdir()) == [target]
-
-
-def test_fetch_that_fails(any_store: ObjectStore, tmp_path: Path) -> None:
-    """A fetch that fails leaves what was there as it was."""
-    target = tmp_path / "out/book.m4b"
-    target.parent.mkdir()
-    target.write_bytes(b"older")
-    with pytest.raises(KeyError):
-        ingest.fetch(any_store, "books/none", target)
-    assert target.read_bytes() == b"older"
-    assert list(target.parent.iterdir()) == [target]
-
-
-@pytest.mark.parametrize("target", ["file/book.m4b", "file/folder/book.m4b", "folder"])
-def test_target_that_cannot_be_written(any_store: ObjectStore, tmp_path: Path, target: str) -> None:
-    """A target that cannot be written is named, whichever store the book comes from."""
-    (tmp_path / "file").write_text("a file where a folder should be")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match=f"^{tmp_path / target}: ") as caught:
-        ingest.fetch(any_store, "books/b/output/book.m4b", tmp_path / target)
-    assert caught.value.code == ExitCode.CANNOT_WRITE
-    assert {path.name for path in tmp_path.iterdir()} <= {"file", "folder", "storage"}

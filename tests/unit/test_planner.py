@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from e2a import traits
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Metadata, Part, Plan, Reading, Sentence, Source, Speech, part_digest
+from e2a.plan import Metadata, Output, Part, Plan, Reading, Sentence, Source, Speech, part_digest
 from producer.epub import Cover, Entry
 from producer.planner import PART_CHARACTERS, Paragraph, is_speakable, place, speeds_of, split_parts
 from producer.speech import lexicon
@@ -34,12 +34,12 @@ def test_book_becomes_plan() -> None:
     metadata = Metadata(
         publisher="Egerton", isbn="9780000000000", subjects=("Novel",), series="Novels", series_index="4"
     )
-    book = small_book("<p>It is.</p>", metadata=metadata, cover=Cover("cover.jpg", b"jpeg"), problems=("lost",))
+    book = small_book("<p>It is.</p>", metadata=metadata, cover=Cover("front.png", b"png"), problems=("lost",))
     plan = plan_of(book, Reading(footnotes="end"))
     assert (plan.title, plan.authors, plan.cover, plan.problems) == ("Emma", ("Jane Austen",), "cover.jpg", ("lost",))
-    assert (plan.speech, plan.output_format, plan.metadata) == (SPEECH, "m4b", metadata)
+    assert (plan.speech, plan.output, plan.metadata) == (SPEECH, Output(), metadata)
     assert (plan.reading, plan.documents) == (Reading(footnotes="end"), ("c0.xhtml",))
-    assert small_plan("<p>It is.</p>").cover == ""
+    assert small_plan("<p>It is.</p>").cover == "cover.jpg"
 
 
 def test_documents_without_text_are_no_chapters() -> None:

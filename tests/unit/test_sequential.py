@@ -1,16 +1,21 @@
 """Sequential mode with the simulated engine; ffmpeg is left out."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from e2a.checkpoint import BookRecord, Progress
-from e2a.plan import Plan
+from e2a.plan import BITRATE, Plan
 from e2a.report import Report
 from e2a.settings import SynthSettings
-from e2a.storage import ObjectStore, keys
+from e2a.storage import ObjectStore, keys, read_sidecar
 from e2a.testing import MemoryStore
-from merger import merge
+from merger import ffmpeg, merge
+from merger.faults import CorruptParts
 from producer import sequential
 from producer.follow import Show
+from producer.ingest import missing_parts
 from tests.unit.builders import a_plan, a_speech, put_plan
 
 PLAN = a_plan(parts=(2, 1), speech=a_speech(engine="simulated"))
@@ -22,18 +27,20 @@ def ignore(_numbers: Progress, _note: str) -> None:
 
 def run(store: ObjectStore, plan: Plan = PLAN, show: Show = ignore) -> BookRecord:
     """Make the book with the simulated engine."""
-    return sequential.run(plan, store, SynthSettings(engine="simulated"), show)
+    return sequential.run(plan, missing_parts(plan, store), store, SynthSettings(engine="simulated"), show)
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
-    def assemble(plan: Plan, target: ObjectStore) -> Report:
-        key = keys.output(plan.book_id, plan.output_format)
+    def assemble(plan: Plan, target: ObjectStore, **_options: object) -> Report:
+        if damaged := [part for part in plan.parts if read_sidecar(target, part.digest, BITRATE) is None]:
+            raise CorruptParts(damaged)
+        key = keys.output(plan.book_id, "book.m4b")
         target.put(key, b"book")
         return Report(book_id=plan.book_id, output=key, audio_seconds=12.0, audio_bytes=4)
 
     monkeypatch.setattr(merge, "assemble", assemble)
-    monkeypatch.setattr(sequential, "check_programs", lambda: None)
+    monkeypatch.setattr(ffmpeg, "check", lambda: None)
     made = MemoryStore()
     put_plan(made, PLAN)
     return made
@@ -49,26 +56,69 @@ def test_makes_the_whole_book(store: MemoryStore) -> None:
     record = run(store)
     assert (record.stage, record.audio_seconds, record.reason) == ("done", 12.0, "")
     assert set(parts(store)) == {
-        key for part in PLAN.parts for key in (keys.part_audio(part.digest), keys.part_sidecar(part.digest))
+        key
+        for part in PLAN.parts
+        for key in (
+            keys.part_master(part.digest),
+            keys.part_audio(part.digest, BITRATE),
+            keys.part_sidecar(part.digest),
+        )
     }
 
 
 def test_shows_every_part(store: MemoryStore) -> None:
-    """Progress is shown before the first part and after each one."""
-    seen: list[Progress] = []
-    run(store, show=lambda numbers, _note: seen.append(numbers))
-    assert [numbers.done for numbers in seen] == [0, 1, 2, 3]
-    assert seen[-1].chapters_done == 2
+    """Progress is shown before the first part and after each one, and then that the book is assembled."""
+    seen: list[tuple[Progress, str]] = []
+    run(store, show=lambda numbers, note: seen.append((numbers, note)))
+    assert [(numbers.done, note) for numbers, note in seen] == [(0, ""), (1, ""), (2, ""), (3, ""), (3, "assembling")]
+    assert seen[-1][0].chapters_done == 2
 
 
 def test_makes_the_same_bytes_again(store: MemoryStore) -> None:
-    """Parts that are lost are made again, byte for byte."""
+    """Parts that are lost are made again, byte for byte; what is known of them says only how long that took anew."""
+
+    def made() -> list[object]:
+        found: list[object] = [data for key, data in parts(store).items() if not key.endswith(".json")]
+        sidecars = [read_sidecar(store, part.digest, BITRATE) for part in PLAN.parts]
+        return found + [sidecar.model_copy(update={"work_seconds": 0}) for sidecar in sidecars if sidecar]
+
     run(store)
-    before = parts(store)
-    for key in before:
+    before = made()
+    for key in parts(store):
         store.delete(key)
     run(store)
-    assert parts(store) == before
+    assert made() == before
+
+
+def damage(store: MemoryStore, times: int) -> Callable[..., Report]:
+    """Return an assembly that finds the first part damaged so many times."""
+    whole, damaged = merge.assemble, iter(range(times))
+
+    def assemble(plan: Plan, target: ObjectStore, **options: Any) -> Report:
+        if next(damaged, None) is not None:
+            store.put(keys.part_master(PLAN.parts[0].digest), b"damaged")
+            raise CorruptParts(PLAN.parts[:1])
+        return whole(plan, target, **options)
+
+    return assemble
+
+
+def test_makes_a_damaged_part_anew(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that is found damaged when the book is assembled is made anew, and the book comes out whole."""
+    run(store)
+    before = store.get(keys.part_master(PLAN.parts[0].digest))
+    store.delete(keys.report(PLAN.book_id))
+    monkeypatch.setattr(merge, "assemble", damage(store, times=2))
+    assert run(store).stage == "done"
+    assert store.get(keys.part_master(PLAN.parts[0].digest)) == before
+
+
+def test_gives_up_on_a_part_that_is_always_damaged(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage that damages a part each time fails the book in the end, and says so."""
+    monkeypatch.setattr(merge, "assemble", damage(store, times=100))
+    record = run(store)
+    assert record.stage == "failed"
+    assert "part 0 of chapter 1 is missing or damaged in storage" in record.reason
 
 
 def test_makes_only_what_is_missing(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,3 +138,12 @@ def test_a_book_for_another_engine_ends_failed(store: MemoryStore) -> None:
     record = run(store, plan)
     assert record.stage == "failed"
     assert "E2A_ENGINE=opera" in record.reason
+
+
+def test_assembles_what_is_finished(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a book that was interrupted the finished chapters are assembled; of one just begun there are none."""
+    monkeypatch.setattr("merger.excerpt.assemble", merge.assemble)
+    assert sequential.partial(PLAN, store).files == ()
+    run(store)
+    store.delete(keys.part_sidecar(PLAN.parts[2].digest))
+    assert sequential.partial(PLAN, store).audio_seconds == 12.0

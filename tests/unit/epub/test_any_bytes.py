@@ -130,7 +130,7 @@ def test_whole_epub(path: Path) -> None:
     book = epub.read(whole_epub(path))
     assert book.problems == ()
     assert book.title == "Main"
-    assert book.cover == Cover("cover.jpg", JPEG.content)
+    assert book.cover == Cover("OEBPS/front.jpg", JPEG.content)
     assert len(flat(book.contents)) == 2
     assert book.metadata == Metadata(
         description="A & B", date="1815", isbn="9780306406157", series="Novels", series_index="4"

@@ -27,7 +27,7 @@ def picture(name: str, number: int, properties: str = "") -> Item:
 
 def test_cover_of_epub_3(path: Path) -> None:
     """The manifest marks the cover by a property."""
-    assert epub.read(epub_file(path, [ONE, JPEG, PNG])).cover == Cover("cover.png", PNG.content)
+    assert epub.read(epub_file(path, [ONE, JPEG, PNG])).cover == Cover("OEBPS/front.png", PNG.content)
 
 
 @pytest.mark.parametrize("content", ["front.jpg", "./Front.jpg", "i1"])
@@ -35,7 +35,7 @@ def test_cover_of_epub_2(path: Path, content: str) -> None:
     """The metadata name the item that is the cover, or its file."""
     epub_file(path, [ONE, JPEG], metadata=f'{METADATA}<meta name="cover" content="{content}"/>')
     book = epub.read(edit(path, PACKAGE, 'id="front.jpg"', 'id="i1"'))
-    assert book.cover == Cover("cover.jpg", JPEG.content)
+    assert book.cover == Cover("OEBPS/front.jpg", JPEG.content)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_order_of_covers(path: Path) -> None:
     for _ in range(5):
         content = cover(path, *items, metadata=metadata, guide=guide, spine=["last.xhtml"])
         found.append(content[-1] if isinstance(content, bytes) else None)
-        items = [item._replace(content=b"GIF89a") if item.content == content else item for item in items]
+        items = [item._replace(content=b"<svg/>") if item.content == content else item for item in items]
     assert found == [1, 2, 3, 4, 5]
 
 
@@ -104,7 +104,7 @@ def test_damaged_cover(path: Path) -> None:
     items = [ONE, Item("gone.png", b"", "image/png", "cover-image"), PNG, JPEG]
     flip(epub_file(path, items, metadata=metadata), "OEBPS/front.png")
     book = epub.read(edit_manifest(path, "gone.png", "gone2.png"))
-    assert book.cover == Cover("cover.jpg", JPEG.content)
+    assert book.cover == Cover("OEBPS/front.jpg", JPEG.content)
     assert [problem.partition(":")[0] for problem in book.problems] == ["OEBPS/gone2.png", "OEBPS/front.png"]
 
 
@@ -118,15 +118,35 @@ def edit_manifest(path: Path, old: str, new: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "items",
+    ("item", "reason"),
     [
-        [JPEG],
-        [Item("front.svg", b"<svg/>", "image/svg+xml", "cover-image")],
-        [Item("front.jpg", b"", "image/jpeg", "cover-image")],
-        [Item("front.png", b"RIFF....WEBP", "image/png", "cover-image")],
+        (Item("front.svg", b"<svg/>", "image/svg+xml", "cover-image"), "of a kind that players do not show"),
+        (Item("front.jpg", b"", "image/jpeg", "cover-image"), "empty"),
+        (Item("front.png", b"<html/>", "image/png", "cover-image"), "of a kind that players do not show"),
     ],
-    ids=["unmarked", "vector", "empty", "not what it is called"],
+    ids=["vector", "empty", "not what it is called"],
 )
-def test_no_cover(path: Path, items: list[Item]) -> None:
-    """A picture that nothing points to, or that an audiobook cannot hold, is no cover."""
-    assert cover(path, ONE, *items) is None
+def test_cover_that_cannot_be_shown(path: Path, item: Item, reason: str) -> None:
+    """What is marked as the cover and cannot be shown is told, and the next is taken if there is one."""
+    book = epub.read(epub_file(path, [ONE, item]))
+    assert (book.cover, book.problems) == (
+        None,
+        (f"OEBPS/{item.name}: a picture for the cover, but {reason}: not used",),
+    )
+    assert cover(path, ONE, item, picture("cover.jpg", 7)) == JPEG.content + bytes([7])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"GIF89a", b"GIF87a", b"RIFF\0\0\0\0WEBP", b"BM", b"II*\0", b"MM\0*", b"\0\0\0 ftypavif", b"\n\n\n ftypavis"],
+)
+def test_cover_of_any_kind(path: Path, content: bytes) -> None:
+    """A picture is told by its first bytes, whatever it is called."""
+    assert cover(path, ONE, Item("front.jpg", content, "image/jpeg", "cover-image")) == content
+
+
+def test_no_cover(path: Path) -> None:
+    """A picture that nothing points to is no cover, and neither is one of lines that is only on an early page."""
+    drawing = Item("drawing.svg", b"<svg/>", "image/svg+xml")
+    book = epub.read(epub_file(path, [Item("one.xhtml", page("<img src='drawing.svg'/>")), drawing, JPEG]))
+    assert (book.cover, book.problems) == (None, ())

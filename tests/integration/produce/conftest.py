@@ -1,0 +1,81 @@
+"""The command as a function, with settings and without servers, and what it complains of."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from e2a import service
+from e2a.checkpoint import BookRecord
+from e2a.plan import Plan
+from e2a.settings import SynthSettings
+from producer import __main__ as command
+from producer import sequential
+from tests.integration.produce.common import Asked, Complaint, Produce
+from tests.unit.books import small_epub
+from tests.unit.builders import a_book_record
+
+AWAY = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "REDIS_URL": "redis://:hunter2@127.0.0.1:2/0", "PATIENCE": "0.3"}
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command configures logging for its process; here it must not outlive the test."""
+    root, config, configure = logging.getLogger(), structlog.get_config(), structlog.configure
+    level = root.level
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(
+        structlog, "configure", lambda **given: configure(**given | {"cache_logger_on_first_use": False})
+    )
+    yield
+    root.setLevel(level)
+    configure(**config)
+
+
+@pytest.fixture
+def produce(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Produce:
+    """Return what runs the command with arguments, and with settings named without their prefix."""
+
+    def run(*arguments: object, **settings: str) -> int:
+        given = {"STORAGE": str(tmp_path / "storage"), "ENGINE": "simulated"} | AWAY | settings
+        for name, value in given.items():
+            monkeypatch.setenv(f"E2A_{name}", value)
+        monkeypatch.setattr(sys, "argv", ["e2a-produce", *map(str, arguments)])
+        return service.run("e2a-produce", command._run)
+
+    return run
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return small_epub(tmp_path / "book.epub")
+
+
+@pytest.fixture
+def complaint(capsys: pytest.CaptureFixture[str]) -> Complaint:
+    """Return what reads the one line that was written to standard error, without the name of the command."""
+
+    def read() -> str:
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert captured.err.startswith("e2a-produce: ")
+        return captured.err.removeprefix("e2a-produce: ").rstrip("\n")
+
+    return read
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Return what sequential mode is asked for, in place of making it."""
+    received: Asked = []
+
+    def run(plan: Plan, _parts: object, _store: object, settings: SynthSettings, _show: object) -> BookRecord:
+        received.append((plan, settings))
+        return a_book_record(stage="failed", reason="not made")
+
+    monkeypatch.setattr(sequential, "run", run)
+    return received
