@@ -50,13 +50,14 @@ format: $(COMPLETE)  ## Format the code
 docs: $(COMPLETE)  ## Write the generated pages of docs/
 	@$(PYTHON) -c 'from e2a.settings import markdown_page; print(markdown_page(), end="")' > docs/settings.md
 
-bench: programs $(COQUI)  ## Measure reading, speech, and what the pipeline costs beside the work; output in bench/results
+bench: programs $(COQUI)  ## Measure reading, speech, assembly, and what the pipeline costs beside the work; output in bench/results
 	@deploy/local/fetch-kafka >/dev/null
 	@mkdir -p bench/results
 	@$(PYTHON) -m bench.reading | tee bench/results/reading.txt
 	@$(PYTHON) -m bench.fuzz | tee bench/results/fuzz.txt
 	@$(PYTHON) -m bench.overhead | tee bench/results/overhead.txt
 	@$(PYTHON) -m bench.lookahead | tee bench/results/lookahead.txt
+	@$(PYTHON) -m bench.assembly | tee bench/results/assembly.txt
 	@$(PYTHON) -m bench.quality | tee bench/results/quality.txt
 	@$(PYTHON) -m bench.speech | tee bench/results/speech.txt
 

@@ -1,7 +1,8 @@
 """What it costs to make a book of its parts, beside three ways others do it, and whether its chapter marks hold.
 
 The book is espeak-ng's speech in 17 languages, shuffled: chapters of 20 minutes, none of them a whole number of AAC
-frames, each with a chirp planted at its beginning. All ways start from what their synthesis would have left:
+frames, each with a chirp planted at its beginning; what is longer than ten hours repeats itself. All ways start from
+what their synthesis would have left:
 
 * e2a: the parts in storage, as workers put them; stream copy (`merger.assembly`).
 * m4a: an AAC file a chapter; FFmpeg's concat demuxer, stream copy.
@@ -25,7 +26,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ import numpy as np
 
 from e2a.plan import BITRATE, Chapter, Part, Plan, Sentence, Speech, part_digest
 from e2a.settings import SynthSettings
-from e2a.storage import DirectoryStore, ObjectStore, keys
+from e2a.storage import DirectoryStore, ObjectStore, keys, read_master
 from merger.assembly import assemble
 from synth_consumer import part as parts
 from synth_consumer.audio import EDGE
@@ -46,6 +46,8 @@ from tests import chirps
 RATE = EspeakEngine.sample_rate
 CHAPTER, PART = 1200, 300
 """Seconds."""
+DISTINCT = 120
+"""Parts after which the book repeats itself."""
 NEAR = 8
 """Seconds around a mark in which its chirp is looked for."""
 BOOK = "b0123456789abcde"
@@ -62,32 +64,54 @@ def voices() -> list[Pcm]:
 def make_parts(folder: Path, hours: float, ways: Iterable[str]) -> str:
     """Put the plan and the parts of a book into storage, write what other ways start from, and say what there is."""
     store = DirectoryStore(folder / "storage", 1.0)
-    takes, rng, numbers = voices(), random.Random(6), count()
-    chapters = []
-    for index in range(round(hours * 3600 / CHAPTER)):
-        made = []
-        for first in (True, *[False] * (CHAPTER // PART - 1)):
-            chosen = [chirps.chirp(RATE)] if first else []
-            while sum(map(len, chosen)) < RATE * (PART - 10):
-                chosen.append(rng.choice(takes))
-            made.append(_part(store, next(numbers), index, chosen))
-        chapters.append(Chapter(index=index, title=f"Chapter {index + 1}", parts=tuple(made)))
+    takes, rng = voices(), random.Random(6)
     speech = Speech(engine="espeak", language="en")
-    plan = Plan(book_id=BOOK, title="Bench", authors=("e2a",), speech=speech, chapters=tuple(chapters))
+    made: list[Part] = []
+    per_chapter = CHAPTER // PART
+    for index in range(round(hours * 3600 / PART)):
+        if index < DISTINCT:
+            made.append(_spoken(store, index, takes, rng))
+        else:
+            made.append(_copied(store, index, made[index % DISTINCT]))
+    starts = range(0, len(made), per_chapter)
+    chapters = tuple(
+        Chapter(index=number, title=f"Chapter {number + 1}", parts=tuple(made[start : start + per_chapter]))
+        for number, start in enumerate(starts)
+    )
+    plan = Plan(book_id=BOOK, title="Bench", authors=("e2a",), speech=speech, chapters=chapters)
     store.put(keys.book(BOOK, keys.PLAN), plan.model_dump_json().encode())
     if set(ways) - {"e2a"}:
         make_chapters(store, plan, folder)
     return json.dumps({"hours": hours, "chapters": len(chapters), "parts": len(plan.parts)})
 
 
-def _part(store: ObjectStore, index: int, chapter: int, takes: list[Pcm]) -> Part:
-    speech = Speech(engine="espeak", language="en")
-    sentences = tuple(Sentence(text=f"{index} {number}", pause_ms=401) for number in range(len(takes)))
-    digest = part_digest(sentences, speech)
-    part = Part(index=index, chapter=chapter, digest=digest, estimate=PART, sentences=sentences)
+def _spoken(store: ObjectStore, index: int, takes: list[Pcm], rng: random.Random) -> Part:
+    """Put a part of shuffled takes into storage; the first of a chapter begins with a chirp."""
+    chosen = [] if index % (CHAPTER // PART) else [chirps.chirp(RATE)]
+    while sum(map(len, chosen)) < RATE * (PART - 10):
+        chosen.append(rng.choice(takes))
+    part = _part(index, len(chosen))
     origin = parts.Origin("espeak", RATE, gain=0.0, worker="bench", started=time.monotonic())
-    parts.finish(store, part, [Spoken(take) for take in takes], origin, BITRATE)
+    parts.finish(store, part, [Spoken(take) for take in chosen], origin, BITRATE)
     return part
+
+
+def _copied(store: ObjectStore, index: int, original: Part) -> Part:
+    """Put a part into storage that sounds like another."""
+    part = _part(index, len(original.sentences))
+    sidecar = read_master(store, original.digest)
+    assert sidecar is not None
+    store.put(keys.part_master(part.digest), store.get(keys.part_master(original.digest)))
+    store.put(keys.part_audio(part.digest, BITRATE), store.get(keys.part_audio(original.digest, BITRATE)))
+    copied = sidecar.model_copy(update={"digest": part.digest})
+    store.put(keys.part_sidecar(part.digest), copied.model_dump_json().encode())
+    return part
+
+
+def _part(index: int, count: int) -> Part:
+    sentences = tuple(Sentence(text=f"{index} {number}", pause_ms=401) for number in range(count))
+    digest = part_digest(sentences, Speech(engine="espeak", language="en"))
+    return Part(index=index, chapter=index // (CHAPTER // PART), digest=digest, estimate=PART, sentences=sentences)
 
 
 def make_chapters(store: ObjectStore, plan: Plan, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from e2a.errors import Poison
-from e2a.plan import BITRATE, BookId, Digest, Frozen, Part, Retake, Speech
+from e2a.plan import BITRATE, BookId, Digest, Frozen, Part, Plan, Retake, Speech
 
 PAYLOAD_CHARACTERS = 100_000
 """Most characters of a bad message that its dead letter keeps: escaped in JSON they still fit into 1 MB."""
@@ -110,6 +110,11 @@ Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed | PartialWan
 Message = ChapterJob | Event | DeadLetter
 
 _ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+
+
+def chapter_job(plan: Plan, part: Part) -> ChapterJob:
+    """Return the job that makes a part of a book."""
+    return ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech, bitrate=plan.output.bitrate)
 
 
 def encode(message: Message) -> bytes:

@@ -186,7 +186,9 @@ class Plan(Frozen):
     speech: Speech
     output: Output = Output()
     cover: str = ""
-    """File name of the cover beside the plan, such as `cover.jpg`; empty when the book has none."""
+    """File name of the cover beside the plan, such as `cover.jpg`; empty in older plans of books without one."""
+    edition: str = ""
+    """File name of the pages for reading along beside the plan; empty when none are wanted, or none could be made."""
     metadata: Metadata = Metadata()
     reading: Reading = Reading()
     accounting: Accounting | None = None

@@ -9,6 +9,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
 from e2a.settings import MergerSettings
 from e2a.topics import DEAD_LETTERS, EVENTS, MERGER_GROUP
 from merger.merge import Merger, Work
+
+WORKS = 2
+"""Most books that are assembled at once; in threads of their own, so that events are folded meanwhile."""
 
 logger = log.get(__name__)
 
@@ -45,10 +49,11 @@ def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any
         stream_wait_empty=False,
     )
     events = app.topic(EVENTS, value_type=bytes, value_serializer="raw", key_serializer="raw")
+    threads = ThreadPoolExecutor(WORKS, thread_name_prefix="work")
     working: set[asyncio.Task[None]] = set()
 
     def begin(work: Work) -> None:
-        task = asyncio.create_task(_work(work))
+        task = asyncio.create_task(_work(work, threads))
         working.add(task)
         task.add_done_callback(working.discard)
 
@@ -84,9 +89,9 @@ async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -
     return work
 
 
-async def _work(work: Work) -> None:
+async def _work(work: Work, threads: Executor) -> None:
     try:
-        await _guarded(work)
+        await _guarded(work, threads)
     except Retryable as error:
         logger.warning("merge.delayed", reason=str(error))
 
@@ -99,9 +104,9 @@ async def _patiently(call: Callable[[], Any]) -> Any:
     raise AssertionError("unreachable: without limits the retry context returns")
 
 
-async def _guarded(call: Callable[[], Any]) -> Any:
+async def _guarded(call: Callable[[], Any], threads: Executor | None = None) -> Any:
     try:
-        return await asyncio.to_thread(call)
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
     except Retryable:
         raise
     except Exception:

@@ -24,10 +24,13 @@ from merger.report import report
 from merger.scratch import scratch
 from merger.tags import Mark, Tags
 
+BOOK = "book"
+"""Stem of the keys of files that are the whole book."""
+
 logger = log.get(__name__)
 
 
-def assemble(plan: Plan, store: ObjectStore, *, stem: str = "book", cancelled: Event | None = None) -> Report:
+def assemble(plan: Plan, store: ObjectStore, *, stem: str = BOOK, cancelled: Event | None = None) -> Report:
     """Assemble a book whose parts are all in storage, put it there, and return its report, which is not stored.
 
     Args:
@@ -97,8 +100,13 @@ class _Assembly:
                 yield from self._chapters(form)
             else:
                 yield self._whole(form)
-        if not output.split and set(forms) - {"acx", "epub"}:
+        if not output.split and set(forms) - {"acx", "epub"} and self._stem == BOOK:
             yield self._captions()
+
+    @property
+    def _splits_several(self) -> bool:
+        """Whether chapters are files of several formats, which then have a folder each."""
+        return self._plan.output.split and len(set(self._plan.output.formats) - {"acx", "epub"}) > 1
 
     def _whole(self, form: Format) -> ReportedFile:
         extension = RECIPES[form].extension
@@ -108,7 +116,7 @@ class _Assembly:
 
     def _chapters(self, form: Format) -> Iterator[ReportedFile]:
         extension = RECIPES[form].extension
-        place = " (ACX)" if form == "acx" else ""
+        place = f" ({form.upper()})" if form == "acx" or self._splits_several else ""
         for chapter in self._plan.chapters:
             number = chapter.index + 1
             path = self._folder / f"{number:03}{extension}"
@@ -122,8 +130,10 @@ class _Assembly:
             yield self._put(form, path, f"{form}/{path.name}", f"{place}/{name}{extension}")
 
     def _read_along(self) -> Iterator[ReportedFile]:
+        if not self._plan.edition:  # its problems tell why
+            return
         edition = self._folder / "edition.epub"
-        key = keys.book(self._plan.book_id, keys.EDITION)
+        key = keys.book(self._plan.book_id, self._plan.edition)
         try:
             self._store.get_file(key, edition)
         except KeyError:

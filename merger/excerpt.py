@@ -8,7 +8,8 @@ from e2a.storage import ObjectStore, read_sidecar
 from merger.assembly import assemble
 from merger.faults import CorruptParts
 
-STEM = "partial"
+PARTIAL = "partial"
+"""Stem of the key of its file."""
 
 
 def assemble_finished(plan: Plan, store: ObjectStore, cancelled: Event) -> Report:
@@ -24,7 +25,7 @@ def assemble_finished(plan: Plan, store: ObjectStore, cancelled: Event) -> Repor
     finished = list(_finished(plan, store))
     while finished:
         try:
-            return assemble(_excerpt(plan, tuple(finished)), store, stem=STEM, cancelled=cancelled)
+            return assemble(_excerpt(plan, tuple(finished)), store, stem=PARTIAL, cancelled=cancelled)
         except CorruptParts as error:  # is made anew when the book is assembled
             finished = finished[: error.parts[0].chapter]
     return Report(

@@ -86,10 +86,10 @@ def run(arguments: Sequence[str], audio: Iterable[bytes], cancelled: Event) -> N
                 _go_on(cancelled)
         except BaseException:
             process.kill()
-            with suppress(BrokenPipeError):  # of what was not written yet
-                process.stdin.close()
             raise
         finally:
+            with suppress(BrokenPipeError):  # of what was not written yet
+                process.stdin.close()
             listener.join()
     if process.returncode:
         raise AssemblyFailed(f"ffmpeg: exit {process.returncode}: {_text(b''.join(words))}")

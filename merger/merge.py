@@ -13,13 +13,13 @@ from functools import partial
 from e2a import log, metrics
 from e2a.bus import Publisher
 from e2a.checkpoint import BookRecord, Checkpoint, LeaseKeeper, NotRecorded, PartRecord, new_book
-from e2a.messages import BookDone, BookFailed, BookPlanned, ChapterJob, Event, PartDone, PartFailed, PartialWanted
+from e2a.messages import BookDone, BookFailed, BookPlanned, Event, PartDone, PartFailed, PartialWanted, chapter_job
 from e2a.plan import Part, Plan
 from e2a.report import Report
-from e2a.storage import ObjectStore, keys, read_plan, read_report, read_sidecar
+from e2a.storage import ObjectStore, keys, read_master, read_plan, read_report, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
 from merger.assembly import assemble
-from merger.excerpt import assemble_finished
+from merger.excerpt import PARTIAL, assemble_finished
 from merger.faults import AssemblyFailed, CorruptParts, TextLost
 from merger.fold import again, fold, lost, missing, verdict
 
@@ -198,7 +198,7 @@ class Merger:
         self._update(book_id, stage="assembling")
         try:
             with metrics.ASSEMBLY_SECONDS.time():
-                report = assemble(plan, self._store, cancelled=self._cancelled)
+                report = read_report(self._store, book_id) or assemble(plan, self._store, cancelled=self._cancelled)
         except CorruptParts as error:
             self._remake(plan, error)
             return
@@ -226,6 +226,8 @@ class Merger:
         )
         self._publisher.send(EVENTS, [done])
         self._update(book_id, **_outcome(report))
+        for key in (keys.partial_report(book_id), keys.output(book_id, f"{PARTIAL}.m4b")):
+            self._store.delete(key)
         metrics.BOOKS.labels("done").inc()
         logger.info(
             "merge.book_done", book=book_id, audio_seconds=round(report.audio_seconds, 1), bytes=report.audio_bytes
@@ -234,14 +236,14 @@ class Merger:
     def _remake(self, plan: Plan, error: CorruptParts) -> None:
         """Have parts made anew, or fail the book when one of them was made anew too often.
 
-        First the sidecars go, so that no worker takes the parts for done; then the jobs; then the records, for a book
+        First storage forgets them, so that no worker takes them for done; then the jobs; then the records, for a book
         with a pending part is waited for. A merger that dies in between leaves a book that the sweep finds.
         """
         records = self._checkpoint.parts(plan.book_id)
         if not records:
             raise NotRecorded(plan.book_id)
         for part in error.parts:
-            self._store.delete(keys.part_sidecar(part.digest))
+            self._forget(part, plan.output.bitrate, again=records[part.index].remade > 0)
         spent = [part for part in error.parts if records[part.index].remade >= REMAKES]
         if spent:
             advice = "check the storage, then run e2a-produce again"
@@ -256,12 +258,18 @@ class Merger:
             self._checkpoint.update_part(plan.book_id, part.index, again)
         self._await(plan, error.parts)
 
+    def _forget(self, part: Part, bitrate: int, *, again: bool) -> None:
+        """Let a part count as missing; at first only its AAC, which a worker makes of the master if that is intact."""
+        sidecar = None if again else read_master(self._store, part.digest)
+        if sidecar is None:
+            self._store.delete(keys.part_sidecar(part.digest))
+        else:
+            kept = {rate: blob for rate, blob in sidecar.aac.items() if rate != bitrate}
+            left = sidecar.model_copy(update={"aac": kept})
+            self._store.put(keys.part_sidecar(part.digest), left.model_dump_json().encode())
+
     def _publish(self, plan: Plan, parts: Sequence[Part]) -> None:
-        output = plan.output
-        jobs = [
-            ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech, bitrate=output.bitrate)
-            for part in parts
-        ]
+        jobs = [chapter_job(plan, part) for part in parts]
         self._publisher.send(CHAPTERS, jobs, [number % self._partitions for number in range(len(jobs))])
 
     def _await(self, plan: Plan, parts: Sequence[Part]) -> None:

@@ -22,7 +22,7 @@ from e2a.messages import PartialWanted
 from e2a.plan import Part, Plan, Reading
 from e2a.report import Report
 from e2a.settings import ProducerSettings, SpeechSettings, SynthSettings, load
-from e2a.storage import ObjectStore, keys, open_store, read_plan, read_report
+from e2a.storage import ObjectStore, keys, open_store, read_master, read_plan, read_report
 from e2a.topics import CHAPTERS, EVENTS, topics
 from producer import delivery, follow, ingest, options, preview, voices
 from producer.planner import speeds_of
@@ -98,7 +98,8 @@ def produce(
     set by E2A_* variables (docs/settings.md).
 
     **Exit codes**: 0 done, 2 parts of the book failed, 64 wrong options, 65 not a readable EPUB, 66 no such file,
-    69 a server or program is missing, 73 cannot write the output, 78 wrong setting, 130 interrupted.
+    69 a server or program is missing, or nothing is finished yet, 73 cannot write the output, 78 wrong setting,
+    130 interrupted.
     """
     settings = _asked(load(ProducerSettings), engine=engine, model=model, accept_cpml=accept_cpml)
     log.configure(settings.log_level, settings.log_format)
@@ -231,9 +232,13 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
 
 
 def _missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
-    """Return the parts that are to be made, and tell how many they are: of an edited book, those that changed."""
+    """Return the parts that are to be made, and tell how many are to be spoken: of an edited book, those that changed.
+
+    The others of them were spoken for a book of another bit rate, and are only to be encoded.
+    """
     missing = ingest.missing_parts(plan, store)
-    _say(f"{len(missing)} of {len(plan.parts)} parts to make, {len(plan.parts) - len(missing)} are there already")
+    unspoken = sum(read_master(store, part.digest) is None for part in missing)
+    _say(f"{unspoken} of {len(plan.parts)} parts to speak, {len(plan.parts) - unspoken} are there already")
     return missing
 
 
@@ -259,10 +264,11 @@ def _fetch_partial(settings: ProducerSettings, plan: Plan, base: Path, *, sequen
 def _partial(settings: ProducerSettings, plan: Plan, store: ObjectStore) -> Report:
     """Have the merger assemble what is finished of a book; return its report."""
     _require(Admin(settings.kafka_bootstrap, settings.patience).partitions)
+    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    wanted = PartialWanted(book_id=plan.book_id)
     store.delete(keys.partial_report(plan.book_id))
-    KafkaPublisher(settings.kafka_bootstrap, settings.patience).send(EVENTS, [PartialWanted(book_id=plan.book_id)])
     with follow.display(console, plan.title) as show:
-        return follow.follow_partial(store, plan.book_id, show=show)
+        return follow.follow_partial(store, plan.book_id, ask=lambda: publisher.send(EVENTS, [wanted]), show=show)
 
 
 def _print_status(settings: ProducerSettings, plan: Plan) -> int:

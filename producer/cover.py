@@ -18,7 +18,9 @@ SIDE = 1400
 QUALITY = 85
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 """What is opened; other plugins of Pillow start programs, or are hardly ever used."""
-MOST_PIXELS = 50_000_000
+MOST_SCANS = 100
+"""Of a JPEG; cameras write ten at most, and each costs a pass over the whole picture."""
+MOST_PIXELS = 25_000_000
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS  # Pillow warns of larger pictures; here they are refused
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _WHITE = (255, 255, 255)
@@ -57,6 +59,8 @@ def convert(content: bytes) -> bytes:
     Raises:
         Unusable: it cannot be read.
     """
+    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MOST_SCANS:
+        raise Unusable(f"a JPEG of more than {MOST_SCANS} scans")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

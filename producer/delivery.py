@@ -22,7 +22,9 @@ _LENGTHLESS = frozenset(["vtt", "acx"])
 def expected(output: Output) -> list[str]:
     """Return names that files of a book will have, after the book's own name; in a folder, one such as theirs."""
     whole = [f".{each}" for each in output.formats if each not in {"acx", "epub"}]
-    folders = ["/01.mp3"] * output.split + [" (ACX)/01.mp3"] * ("acx" in output.formats)
+    folders = [" (ACX)/01.mp3"] * ("acx" in output.formats)
+    if output.split:
+        folders += [f" ({each[1:].upper()})/01{each}" for each in whole] if len(whole) > 1 else ["/01.mp3"]
     return [REPORT, ".vtt", _EDITION, *([] if output.split else whole), *folders]
 
 

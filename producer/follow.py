@@ -59,18 +59,24 @@ def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: 
         time.sleep(POLL)
 
 
-def follow_partial(store: ObjectStore, book_id: str, *, show: Show) -> Report:
-    """Wait until the merger has put the finished chapters of a book into storage; return their report.
+def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object], show: Show) -> Report:
+    """Have the merger put the finished chapters of a book into storage; return their report.
 
     Args:
         store: where the report will be.
         book_id: of the book.
+        ask: asks the merger; again every `PATIENCE` seconds, for a merger that dies forgets what it was asked.
         show: called twice a second.
     """
-    asked = time.monotonic()
+    began = time.monotonic()
+    asked: float | None = None
     while True:
-        note = "assembling" if time.monotonic() - asked < PATIENCE else _NO_MERGER
+        now = time.monotonic()
+        note = "assembling" if now - began < PATIENCE else _NO_MERGER
         try:
+            if asked is None or now - asked >= PATIENCE:
+                ask()
+                asked = now
             if report := read_report(store, book_id, keys.partial_report):
                 return report
         except Retryable as error:

@@ -13,7 +13,7 @@ from e2a import plan as planning
 from e2a import traits
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
-from e2a.messages import BookPlanned, ChapterJob
+from e2a.messages import BookPlanned, ChapterJob, chapter_job
 from e2a.plan import BITRATE, Chapter, Format, Output, Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import CHAPTERS, EVENTS
@@ -157,21 +157,23 @@ def store_book(submission: Submission, store: ObjectStore) -> Plan:
     store.put(keys.book(plan.book_id, keys.SOURCE), submission.source)
     made = cover.make(submission.book)
     store.put(keys.book(plan.book_id, COVER), made.jpeg)
-    problems = (*plan.problems, *made.problems, *_store_edition(submission, store))
-    plan = plan.model_copy(update={"problems": problems})
+    edition_name, edition_problems = _store_edition(submission, store)
+    problems = (*plan.problems, *made.problems, *edition_problems)
+    plan = plan.model_copy(update={"problems": problems, "edition": edition_name})
     store.put(keys.book(plan.book_id, keys.PLAN), plan.model_dump_json().encode())
     return plan
 
 
-def _store_edition(submission: Submission, store: ObjectStore) -> Iterator[str]:
-    """Put the pages that are read along in into storage if they are wanted; yield why that cannot be."""
+def _store_edition(submission: Submission, store: ObjectStore) -> tuple[str, tuple[str, ...]]:
+    """Put the pages for reading along into storage if they are wanted; return their name, and why there are none."""
     plan = submission.plan
     if "epub" not in plan.output.formats:
-        return
+        return "", ()
     try:
         store.put(keys.book(plan.book_id, keys.EDITION), edition(submission.path, plan))
     except (NoEdition, UserError) as error:
-        yield one_line(str(error))
+        return "", (one_line(str(error)),)
+    return keys.EDITION, ()
 
 
 def missing_parts(plan: Plan, store: ObjectStore) -> list[Part]:
@@ -190,10 +192,7 @@ def is_whole(chapter: Chapter, plan: Plan, store: ObjectStore) -> bool:
 
 def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
     """Return one job a part."""
-    return [
-        ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech, bitrate=plan.output.bitrate)
-        for part in parts
-    ]
+    return [chapter_job(plan, part) for part in parts]
 
 
 def publish(plan: Plan, parts: Sequence[Part], publisher: Publisher, speeds: Sequence[float]) -> None:

@@ -110,7 +110,8 @@ Bitrate = Annotated[
 Loudness = Annotated[
     Literal["r128", "acx"] | None,
     Option(
-        help="Level to -19 LUFS by EBU R 128, or to -20 dB RMS as acx wants it; by default what the format needs.",
+        help="Level to -19 LUFS by EBU R 128, or to -20 dB RMS; by default r128, but acx for all formats where that"
+        " is one of them.",
         rich_help_panel=_AUDIOBOOK,
     ),
 ]
@@ -128,7 +129,7 @@ Partial = Annotated[
     Option(
         "--partial",
         metavar=" ",
-        help="Fetch the chapters that are finished so far of a book that was submitted, as m4b.",
+        help="Fetch as m4b the chapters that are finished so far of a book that was submitted with the same options.",
         rich_help_panel=_AUDIOBOOK,
     ),
 ]

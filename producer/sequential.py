@@ -18,6 +18,7 @@ from e2a.topics import EVENTS
 from merger import ffmpeg
 from merger.excerpt import assemble_finished
 from merger.merge import Merger
+from merger.scratch import remove_abandoned
 from producer.follow import Show
 from producer.ingest import publish
 from synth_consumer import engines, recognition
@@ -43,6 +44,7 @@ def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSe
         Retryable: storage cannot be reached.
     """
     ffmpeg.check()
+    remove_abandoned()
     engine = engines.create(settings)
     recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
     engine.load()
@@ -87,4 +89,5 @@ def partial(plan: Plan, store: ObjectStore) -> Report:
         Retryable: storage cannot be reached, or ffmpeg failed.
     """
     ffmpeg.check()
+    remove_abandoned()
     return assemble_finished(plan, store, threading.Event())

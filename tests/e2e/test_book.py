@@ -104,7 +104,7 @@ def test_several_formats_and_a_read_along_edition(kafka: str, redis: str, tmp_pa
         name.removeprefix("umbrellas"): len(content) for name, content in files.items()
     }
     assert sum(worker.parts for worker in report.workers) == len(report.chapters) == 5
-    assert again.stdout.startswith("0 of 5 parts to make, 5 are there already\n")
+    assert again.stdout.startswith("0 of 5 parts to speak, 5 are there already\n")
     assert len(list((together / "by chapters/umbrellas").glob("* *.mp3"))) == 5
 
 

@@ -190,7 +190,7 @@ def test_bitrates(store: MemoryStore, tmp_path: Path, form: str, bitrate: int) -
         stream = probe(fetched(store, report.files[0], tmp_path))["streams"][0]
         assert int(stream["bit_rate"]) == min(bitrate, 160_000)  # as many as MPEG-2 has, which is what 24 kHz is
     else:
-        assert report.audio_bytes > 1000
+        assert report.audio_bytes == pytest.approx(report.audio_seconds * min(bitrate, 256_000) / 8, rel=0.3)
 
 
 @pytest.mark.parametrize("form", WHOLE)
@@ -239,7 +239,8 @@ def test_id3(hostile: Made, tmp_path: Path, form: str) -> None:
     assert read["TCOM"].text == read["TXXX:NARRATOR"].text == ["simulated (simulated: no speech)"]
     texts = {"TCON": "Audiobook", "TLAN": "eng", "MVIN": "4", "TXXX:SERIES-PART": "4", "TXXX:ISBN": "9780141439587"}
     assert {name: read[name].text[0] for name in texts} == texts
-    assert str(read["TDRC"].text[0]) == "1815"
+    assert str(read["TDRC"].text[0]) == "1815"  # mutagen's name for it, also of a TYER
+    assert b"TYER" in hostile.file(form, tmp_path).read_bytes()
     assert read["APIC:"].data == COVER
     listed = read["CTOC:toc"].child_element_ids
     assert [read[f"CHAP:{name}"].sub_frames["TIT2"].text for name in listed] == [[TITLES[0]], ["Zwei Zeilen"]]
@@ -277,7 +278,9 @@ def test_many_chapters(book: Made, tmp_path: Path, form: str) -> None:
 def test_split(tracks: Made, tmp_path: Path, form: str) -> None:
     """A chapter a file: named and numbered, tagged as a track of the book, as long as its parts."""
     files = [file for file in tracks.report.files if file.format == form]
-    assert [file.name for file in files] == [f"/01 I - The = sign; and #1.{form}", f"/02 Zwei Zeilen.{form}"]
+    folder = f" ({form.upper()})"
+    names = [f"{folder}/01 I - The = sign; and #1.{form}", f"{folder}/02 Zwei Zeilen.{form}"]
+    assert [file.name for file in files] == names
     assert [file.key for file in files] == [
         keys.output(tracks.plan.book_id, f"{form}/{number:03}.{form}") for number in (1, 2)
     ]
@@ -349,7 +352,7 @@ def read_along(_plan: Plan, sidecars: Sequence[Any], edition: Path, recordings: 
 def test_read_along(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read-along edition is made of the book's pages and a recording a chapter."""
     monkeypatch.setattr(assembly, "read_along", read_along)
-    plan = recorded_plan(store, "epub")
+    plan = recorded_plan(store, "epub", edition=keys.EDITION)
     store.put(keys.book(plan.book_id, keys.EDITION), b"pages")
     (file,) = assemble(plan, store).files
     assert (file.format, file.name, file.key) == ("epub", ".read-along.epub", keys.output(plan.book_id, "book.epub"))
@@ -359,7 +362,7 @@ def test_read_along(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_read_along_of_a_damaged_edition(store: MemoryStore) -> None:
     """Pages that cannot be read cost the read-along edition, and nothing else."""
-    plan = recorded_plan(store, "epub", "m4b")
+    plan = recorded_plan(store, "epub", "m4b", edition=keys.EDITION)
     store.put(keys.book(plan.book_id, keys.EDITION), b"no zip")
     report = assemble(plan, store)
     assert [file.format for file in report.files] == ["m4b", "vtt"]
@@ -368,12 +371,26 @@ def test_read_along_of_a_damaged_edition(store: MemoryStore) -> None:
 
 def test_read_along_without_pages(store: MemoryStore) -> None:
     """A book whose pages are not in storage is made as everything else, and the report says what is missing."""
-    plan = recorded_plan(store, "epub", "m4b")
+    plan = recorded_plan(store, "epub", "m4b", edition=keys.EDITION)
     report = assemble(plan, store)
     assert [file.format for file in report.files] == ["m4b", "vtt"]
     assert report.problems == (
         f"no read-along edition was made: storage holds no {keys.book(plan.book_id, 'edition.epub')}",
     )
+
+
+def test_read_along_that_could_not_be_made(store: MemoryStore) -> None:
+    """Why a book has no pages to read along in is said once, by its plan."""
+    plan = recorded_plan(store, "epub", "m4b", problems=("no read-along edition: too deep",))
+    report = assemble(plan, store)
+    assert [file.format for file in report.files] == ["m4b", "vtt"]
+    assert report.problems == ("no read-along edition: too deep",)
+
+
+def test_a_format_that_is_split_alone(store: MemoryStore) -> None:
+    """Chapters of one format lie in a folder of the book's name; of several, in one each, or players show all twice."""
+    files = assemble(recorded_plan(store, "acx", "flac", split=True), store).files
+    assert [file.name.rpartition("/")[0] for file in files] == [" (ACX)", " (ACX)", "", ""]
 
 
 def test_a_wav_over_4_gib(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

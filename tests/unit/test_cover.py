@@ -142,10 +142,11 @@ WHOLE = encoded(Image.effect_mandelbrot((64, 64), (-2, -1.5, 1, 1.5), 30), "JPEG
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "empty, or no picture"),
         (WHOLE[: len(WHOLE) // 2], "damaged"),
         (encoded(Image.new("RGB", (9, 9)), "PNG")[:45], "damaged"),
-        (bomb(8_000), "of more than 50,000,000 pixels"),
-        (bomb(60_000), "of more than 50,000,000 pixels"),
+        (bomb(8_000), "of more than 25,000,000 pixels"),
+        (bomb(60_000), "of more than 25,000,000 pixels"),
+        (WHOLE[:-2] + b"\xff\xda" * 100, "a JPEG of more than 100 scans"),
     ],
-    ids=["empty", "vector", "a few bytes", "program", "half", "cut", "too large", "bomb"],
+    ids=["empty", "vector", "a few bytes", "program", "half", "cut", "too large", "bomb", "scans"],
 )
 def test_cover_that_cannot_be_used(content: bytes, reason: str) -> None:
     """What cannot be shown is named with the reason, and one with the title is drawn in its place."""

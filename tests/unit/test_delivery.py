@@ -170,6 +170,8 @@ def test_expected_names() -> None:
     several = delivery.expected(output_of(["mp3", "acx", "epub"]))
     assert several == [".report.json", ".vtt", ".read-along.epub", ".mp3", " (ACX)/01.mp3"]
     assert delivery.expected(output_of(["mp3"], split=True))[3:] == ["/01.mp3"]
+    split = delivery.expected(output_of(["mp3", "flac"], split=True))[3:]
+    assert split == [" (MP3)/01.mp3", " (FLAC)/01.flac"]
 
 
 @pytest.mark.parametrize(("count", "which"), [(1, "chapter 1"), (3, "chapters 1–3")])  # noqa: RUF001 - a range

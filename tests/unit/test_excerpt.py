@@ -9,7 +9,7 @@ from e2a.storage import keys, read_report
 from e2a.topics import CHAPTERS
 from merger import excerpt
 from tests.unit.builders import BOOK
-from tests.unit.mergers import REPORT, Scene
+from tests.unit.mergers import OUTPUT, REPORT, Scene
 
 
 @pytest.fixture
@@ -76,3 +76,23 @@ def test_one_excerpt_at_a_time(scene: Scene) -> None:
     scene.planned(0, 1)
     scene.checkpoint.claim(f"excerpt/{BOOK}", "merger-2", ttl=6.0)
     assert excerpt_of(scene) is None
+
+
+def test_what_was_finished_goes_with_the_whole(scene: Scene) -> None:
+    """When the book is done nobody needs what was finished before: storage is rid of it."""
+    scene.planned(0, 1, 2)
+    excerpt_of(scene)
+    key = keys.output(BOOK, "partial.m4b")
+    scene.store.put(key, b"partial")
+    scene.merger.conclude(BOOK)
+    assert scene.stage == "done"
+    assert not {key, keys.partial_report(BOOK)} & set(scene.store.objects)
+
+
+def test_a_book_that_was_done_is_not_assembled_again(scene: Scene) -> None:
+    """A merger that died between a book's report and its record left nothing to do but to say so."""
+    scene.planned(0, 1, 2)
+    scene.store.put(OUTPUT, bytes(3000))
+    scene.store.put(keys.report(BOOK), REPORT.model_dump_json().encode())
+    scene.merger.conclude(BOOK)
+    assert (scene.stage, scene.assembled) == ("done", [])

@@ -205,11 +205,13 @@ def partial_report(scene: Scene) -> None:
 
 
 def test_waiting_for_what_is_finished(scene: Scene) -> None:
-    """What is finished of a book is waited for, and after a while the reader is asked about the merger."""
-    scene.time.plan = [scene.wait, lambda: partial_report(scene)]
-    report = follow.follow_partial(scene.store, BOOK, show=scene.show)
+    """What is finished is waited for; after a while the merger is asked again, and the reader about it."""
+    asked: list[int] = []
+    scene.time.plan = [scene.wait, lambda: None, lambda: partial_report(scene)]
+    report = follow.follow_partial(scene.store, BOOK, ask=lambda: asked.append(len(scene.notes)), show=scene.show)
     assert report.output == "partial.m4b"
-    assert scene.notes == ["assembling", "waiting for the merger: is e2a-merge running?"]
+    assert asked == [0, 1]
+    assert scene.notes == ["assembling", *["waiting for the merger: is e2a-merge running?"] * 2]
 
 
 def test_waiting_while_storage_is_away(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +224,7 @@ def test_waiting_while_storage_is_away(scene: Scene, monkeypatch: pytest.MonkeyP
     partial_report(scene)
     scene.time.plan = [monkeypatch.undo]
     monkeypatch.setattr(follow, "time", scene.time)
-    report = follow.follow_partial(scene.store, BOOK, show=scene.show)
+    report = follow.follow_partial(scene.store, BOOK, ask=lambda: None, show=scene.show)
     assert (report.audio_bytes, scene.notes) == (4, ["waiting: storage: gone"])
 
 

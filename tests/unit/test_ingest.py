@@ -246,8 +246,8 @@ def test_edition(book: Path, store: Store) -> None:
     plan = ingest.store_book(ingest.prepare(book, READ_ALONG), store)
     assert [key.rpartition("/")[2] for key in store.order] == ["source.epub", "cover.jpg", "edition.epub", "plan.json"]
     assert store.get(keys.book(plan.book_id, keys.EDITION)) == edition(book, plan)
-    assert plan.problems == ()
-    ingest.store_book(ingest.prepare(book, OPTIONS), store)
+    assert (plan.edition, plan.problems) == (keys.EDITION, ())
+    assert not ingest.store_book(ingest.prepare(book, OPTIONS), store).edition
     assert [key.rpartition("/")[2] for key in store.order[4:]] == ["source.epub", "cover.jpg", "plan.json"]
 
 
@@ -262,7 +262,7 @@ def test_edition_that_cannot_be_made(
 
     monkeypatch.setattr(ingest, "edition", refuse)
     plan = ingest.store_book(ingest.prepare(book, READ_ALONG), store)
-    assert plan.problems == (" ".join(str(error).split()),)
+    assert (plan.edition, plan.problems) == ("", (" ".join(str(error).split()),))
     assert store.size(keys.book(plan.book_id, keys.EDITION)) is None
 
 

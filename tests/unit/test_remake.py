@@ -6,10 +6,10 @@ import pytest
 
 from e2a.messages import BookFailed, ChapterJob, Message
 from e2a.plan import BITRATE, Output
-from e2a.storage import keys
+from e2a.storage import keys, read_master, read_sidecar
 from e2a.topics import CHAPTERS
 from merger.merge import REMAKES
-from tests.unit.builders import BOOK, a_part_done, put_plan
+from tests.unit.builders import BOOK, a_blob, a_part_done, a_sidecar, put_plan
 from tests.unit.mergers import DONE, PLAN, Scene
 
 
@@ -19,7 +19,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def test_damaged_parts_are_made_anew(scene: Scene) -> None:
-    """All damaged parts lose their sidecars, are published again and are waited for; then the book is done."""
+    """All damaged parts count as missing, are published again and are waited for; then the book is done."""
     plan = PLAN.model_copy(update={"output": Output(bitrate=BITRATE, formats=("m4b", "flac"))})
     scene.planned(0, 1, 2)
     put_plan(scene.store, plan)
@@ -27,7 +27,7 @@ def test_damaged_parts_are_made_anew(scene: Scene) -> None:
     scene.merger.conclude(BOOK)
     assert (scene.stage, scene.states) == ("synthesising", ["pending", "done", "pending"])
     assert [record.remade for record in scene.checkpoint.parts(BOOK).values()] == [1, 0, 1]
-    assert [keys.part_sidecar(part.digest) in scene.store.objects for part in PLAN.parts] == [False, True, False]
+    assert [read_sidecar(scene.store, part.digest, BITRATE) is not None for part in PLAN.parts] == [False, True, False]
     assert scene.broker.messages(CHAPTERS) == [
         ChapterJob(book_id=BOOK, part=part.for_engine(), speech=plan.speech, bitrate=BITRATE)
         for part in (PLAN.parts[0], PLAN.parts[2])
@@ -38,6 +38,23 @@ def test_damaged_parts_are_made_anew(scene: Scene) -> None:
     scene.merger.conclude(BOOK)
     assert scene.stage == "done"
     assert scene.published == [DONE]
+
+
+def test_a_master_is_kept_once(scene: Scene) -> None:
+    """At first a damaged part is only to be encoded again, by whoever finds its master intact; then it is forgotten."""
+    scene.planned(0, 1, 2)
+    part = PLAN.parts[1]
+    both = a_sidecar(part, aac=a_sidecar(part).aac | {96_000: a_blob(b"better")})
+    scene.store.put(keys.part_sidecar(part.digest), both.model_dump_json().encode())
+    scene.damage(1)
+    scene.merger.conclude(BOOK)
+    left = read_master(scene.store, part.digest)
+    assert left is not None
+    assert set(left.aac) == {96_000}
+    scene.make(1)
+    scene.damage(1)
+    scene.merger.conclude(BOOK)
+    assert read_master(scene.store, part.digest) is None
 
 
 def test_jobs_of_another_bitrate(scene: Scene) -> None:
@@ -100,7 +117,7 @@ def test_a_worker_that_is_quicker_than_the_records(scene: Scene) -> None:
     assert scene.stage == "done"
 
 
-@pytest.mark.parametrize("step", ["delete", "send", "update_part"])
+@pytest.mark.parametrize("step", ["put", "send", "update_part"])
 def test_a_merger_that_dies_while_it_has_parts_made_anew(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -114,7 +131,7 @@ def test_a_merger_that_dies_while_it_has_parts_made_anew(
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    owner = {"delete": scene.store, "send": scene.broker, "update_part": scene.checkpoint}[step]
+    owner = {"put": scene.store, "send": scene.broker, "update_part": scene.checkpoint}[step]
     with monkeypatch.context() as patch:
         patch.setattr(owner, step, die)
         with pytest.raises(Killed):

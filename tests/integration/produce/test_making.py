@@ -94,8 +94,8 @@ def test_book_that_is_not_whole(
 def test_what_is_to_be_made_is_told(
     produce: Produce, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: Asked
 ) -> None:
-    """Before a book is made it is told how much of it there is: nothing, some, all for another format, or after an
-    edit what did not change."""
+    """Before a book is made it is told how much of it there is: nothing, some, all for another format or bit
+    rate, or after an edit what did not change."""
     store = DirectoryStore(tmp_path / "storage", patience=0.01)
     produce(book, "--sequential")
     first, second = asked[0][0].parts
@@ -103,14 +103,16 @@ def test_what_is_to_be_made_is_told(
     produce(book, "--sequential")
     put_part(store, second)
     produce(book, "--sequential", "--output-format", "mp3", "--output-format", "flac", "--read-along")
+    produce(book, "--sequential", "--bitrate", "96")
     produce(small_epub(book, "<h1>One</h1><p>It begins.</p>", "<h1>Two</h1><p>It is over.</p>"), "--sequential")
     assert capsys.readouterr().out.splitlines() == [
-        "2 of 2 parts to make, 0 are there already",
-        "1 of 2 parts to make, 1 are there already",
-        "0 of 2 parts to make, 2 are there already",
-        "1 of 2 parts to make, 1 are there already",
+        "2 of 2 parts to speak, 0 are there already",
+        "1 of 2 parts to speak, 1 are there already",
+        "0 of 2 parts to speak, 2 are there already",
+        "0 of 2 parts to speak, 2 are there already",
+        "1 of 2 parts to speak, 1 are there already",
     ]
-    assert len({plan.book_id for plan, _ in asked}) == 3
+    assert len({plan.book_id for plan, _ in asked}) == 4
 
 
 @pytest.mark.parametrize(
