@@ -24,6 +24,9 @@ CLIP = "clip:"
 BITRATE = 64_000
 """Bits a second of the audio, unless the user wants others."""
 
+ACTIVE_CLASS = "-epub-media-overlay-active"
+"""Class that the element of a sentence has in a read-along edition while it is heard."""
+
 Format = Literal["m4b", "m4a", "mp3", "opus", "flac", "wav", "acx", "epub"]
 """What a book is made as. `acx` is MP3 as that distributor wants it, `epub` an EPUB 3 with the text read along."""
 BookId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
@@ -271,6 +274,16 @@ class Sidecar(Frozen):
 def full_title(group: tuple[str, ...], title: str) -> str:
     """Return the title of a chapter with those of what it is part of, the outermost first."""
     return ": ".join((*group, title))
+
+
+def sentence_id(part: int, sentence: int) -> str:
+    """Return what a sentence is called in captions, and its element in a read-along edition.
+
+    Args:
+        part: index of its part in the book.
+        sentence: its index in the part.
+    """
+    return f"e2a-{part}-{sentence}"
 
 
 def letters(text: str) -> str:

@@ -4,12 +4,12 @@ import html
 from collections.abc import Sequence
 from itertools import accumulate
 
-from e2a.plan import Plan, Sidecar
+from e2a.plan import Plan, Sidecar, sentence_id
 from merger.clock import clock
 
 
 def captions(plan: Plan, sidecars: Sequence[Sidecar]) -> str:
-    """Return a WebVTT of all sentences; a cue is named `e2a-`, its part's index, `-`, its index in the part.
+    """Return a WebVTT of all sentences; a cue is called as `sentence_id` says.
 
     Args:
         plan: of the book.
@@ -23,7 +23,7 @@ def captions(plan: Plan, sidecars: Sequence[Sidecar]) -> str:
             sidecar, start = sidecars[part.index], starts[part.index]
             for index, (sentence, (first, last)) in enumerate(zip(part.sentences, sidecar.sentences, strict=True)):
                 times = (clock(start + sample / sidecar.sample_rate) for sample in (first, last))
-                blocks.append(f"e2a-{part.index}-{index}\n{' --> '.join(times)}\n{_escape(sentence.text)}")
+                blocks.append(f"{sentence_id(part.index, index)}\n{' --> '.join(times)}\n{_escape(sentence.text)}")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -4,7 +4,6 @@ The producer has made the pages; here come the sound, and what says which elemen
 """
 
 import posixpath
-import re
 import shutil
 import zipfile
 from collections import defaultdict
@@ -16,12 +15,10 @@ from urllib.parse import quote, unquote
 
 from lxml import etree
 
-from e2a.plan import Plan, Sidecar
+from e2a.plan import ACTIVE_CLASS, Plan, Sidecar, sentence_id
 from merger.faults import AssemblyFailed
 from merger.tags import about_book
 
-ACTIVE_CLASS = "-epub-media-overlay-active"
-"""Class of the sentence that is heard; the producer has put a style for it into the pages."""
 _CONTAINER = "META-INF/container.xml"
 _FIRST = ("mimetype", _CONTAINER)
 _OPF = "http://www.idpf.org/2007/opf"
@@ -29,7 +26,6 @@ _SMIL = "http://www.w3.org/ns/SMIL"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _LARGE = 2**31
 """Bytes from which a file in a zip needs 64-bit sizes."""
-_SENTENCE = re.compile(rb'\bid="(e2a-\d+-\d+)"')
 
 
 class Clip(NamedTuple):
@@ -66,7 +62,7 @@ def read_along(
     Args:
         plan: of the book.
         sidecars: one for each part, in reading order.
-        edition: an EPUB 3 in which the element of a sentence is called `e2a-`, its part's index, `-`, its index there.
+        edition: an EPUB 3 in which the element of a sentence is called as `sentence_id` says.
         recordings: an MP4 for each chapter, in which its parts follow each other without a gap.
         target: where it goes.
 
@@ -95,7 +91,7 @@ def clips(plan: Plan, sidecars: Sequence[Sidecar], present: Iterable[str]) -> It
         samples = 0
         for part in chapter.parts:
             for number, (first, _last) in enumerate(sidecars[part.index].sentences):
-                if (identifier := f"e2a-{part.index}-{number}") in known:
+                if (identifier := sentence_id(part.index, number)) in known:
                     starts.append((identifier, samples + first if starts else 0))
             samples += sidecars[part.index].samples
         rate = sidecars[0].sample_rate
@@ -110,9 +106,11 @@ def _write(
 ) -> None:
     opf = _package_path(source)
     package = etree.fromstring(source.read(opf))
-    pages = {identifier: page for page in _pages(opf, package) for identifier in _sentences(source, page)}
-    overlays = _overlays(clips(plan, sidecars, pages), pages, posixpath.dirname(opf))
-    audio = {clip.chapter: _audio_path(opf, clip.chapter) for overlay in overlays for clip in overlay.clips}
+    pages = {identifier: page for page in _pages(opf, package) for identifier in _identifiers(source, page)}
+    stem = _free_stem(opf, source.namelist())
+    overlays = _overlays(clips(plan, sidecars, pages), pages, stem)
+    chapters = dict.fromkeys(clip.chapter for overlay in overlays for clip in overlay.clips)
+    audio = {chapter: f"{stem}-chapter-{chapter + 1:03}.m4a" for chapter in chapters}
     _complete(package, opf, overlays, audio.values(), about_book(plan).narrator)
     made = {overlay.path: _smil(overlay, audio) for overlay in overlays}
     made[opf] = _serialized(package)
@@ -157,23 +155,28 @@ def _path(opf: str, item: etree._Element) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(opf), unquote(item.get("href", ""))))
 
 
-def _sentences(source: zipfile.ZipFile, page: str) -> list[str]:
-    return [found.decode() for found in _SENTENCE.findall(source.read(page))]
+def _identifiers(source: zipfile.ZipFile, page: str) -> list[str]:
+    return [str(element.get("id")) for element in etree.fromstring(source.read(page)).iter("{*}*") if element.get("id")]
 
 
-def _overlays(heard: Iterable[Clip], pages: Mapping[str, str], folder: str) -> list[_Overlay]:
+def _free_stem(opf: str, names: Iterable[str]) -> str:
+    """Return what the paths of new files begin with, so that none is that of a file, letter case apart."""
+    stem = posixpath.join(posixpath.dirname(opf), "e2a")
+    taken = [each.casefold() for each in names]
+    while any(each.startswith((f"{stem}-chapter-".casefold(), f"{stem}-overlay-".casefold())) for each in taken):
+        stem += "_"
+    return stem
+
+
+def _overlays(heard: Iterable[Clip], pages: Mapping[str, str], stem: str) -> list[_Overlay]:
     """Return the clips by page, the pages in the order in which they are first heard."""
     by_page: dict[str, list[Clip]] = defaultdict(list)
     for clip in heard:
         by_page[pages[clip.identifier]].append(clip)
     return [
-        _Overlay(page, posixpath.join(folder, f"e2a-overlay-{number:03}.smil"), found)
+        _Overlay(page, f"{stem}-overlay-{number:03}.smil", found)
         for number, (page, found) in enumerate(by_page.items(), 1)
     ]
-
-
-def _audio_path(opf: str, chapter: int) -> str:
-    return posixpath.join(posixpath.dirname(opf), f"e2a-chapter-{chapter + 1:03}.m4a")
 
 
 def _smil(overlay: _Overlay, audio: Mapping[int, str]) -> bytes:

@@ -2,17 +2,17 @@
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import langcodes
 from lxml import etree
 
-from e2a.plan import Plan, letters
+from e2a.plan import ACTIVE_CLASS, Plan, letters, sentence_id
 from producer import epub, markup
 from producer.edition import contents, package, spans
-from producer.edition.container import container
-from producer.edition.links import Links, relative
+from producer.edition.container import ENCRYPTION, container, folded, free
+from producer.edition.links import DRAWING, Links
 from producer.edition.package import Line
 from producer.edition.pages import Page, name_of, serialized, tag, valid
 from producer.edition.spans import Place
@@ -20,8 +20,6 @@ from producer.epub.archive import one_line, open_archive
 from producer.epub.package import NCX, Item, Source, open_package
 from producer.markup import Element
 
-ACTIVE_CLASS = "-epub-media-overlay-active"
-"""Class of the sentence that is heard."""
 _STYLE = f".{ACTIVE_CLASS} {{ background-color: rgba(255, 214, 102, 0.6); }}\n".encode()
 _XHTML = "application/xhtml+xml"
 _PAGES = {_XHTML, "text/html", "text/x-oeb1-document"}
@@ -30,7 +28,6 @@ _NOT_KEPT = {NCX, "application/smil+xml"}
 _UNSEEN = {"head", "script", "style"}
 _LEFTWARD = frozenset("Arab Hebr Syrc Thaa Nkoo Adlm".split())
 """Scripts that run from right to left."""
-_ENCRYPTION = "META-INF/encryption.xml"
 
 
 class NoEdition(Exception):
@@ -38,11 +35,11 @@ class NoEdition(Exception):
 
 
 def edition(path: Path, plan: Plan) -> bytes:
-    """Return a book as a valid EPUB 3 in which the element of every sentence is called as `identifier` says.
+    """Return a book as a valid EPUB 3 in which the element of every sentence is called as `sentence_id` says.
 
     Pages, styles and images are the original's, and so is every character of text; its own narration, scripts of
-    an EPUB 2, and what is in no manifest and linked from nowhere are left out. The same book and plan make the same
-    bytes.
+    pages that its manifest does not call scripted, and what is in no manifest and linked from nowhere are left out.
+    The same book and plan make the same bytes.
 
     Args:
         path: of the EPUB that was planned.
@@ -63,34 +60,27 @@ def _short(error: Exception) -> str:
     return one_line(str(error))[:200]
 
 
-def identifier(part: int, sentence: int) -> str:
-    """Return what the element of a sentence is called.
-
-    Args:
-        part: index of its part in the book.
-        sentence: its index in the part.
-    """
-    return f"e2a-{part}-{sentence}"
-
-
 def _edition(source: Source, plan: Plan) -> bytes:
     book = epub.book_of(source)
     items = {item.href: item for item in reversed(source.items.values())}
     nav = next((item.href for item in source.items.values() if "nav" in item.properties), "")
     read = {document.href: document.content for document in book.documents}
     folder = posixpath.dirname(source.package)
-    taken = {source.package, *items}
-    nav = nav if nav and nav not in read else _free(folder, "e2a-contents.xhtml", taken)
-    style = _free(folder, "e2a-read-along.css", taken)
+    taken = {folded(path) for path in (source.package, *items, *source.archive.names)}
+    nav = nav if nav and nav not in read else free(posixpath.join(folder, "e2a-contents.xhtml"), taken)
+    style = free(posixpath.join(folder, "e2a-read-along.css"), taken)
     every = _pages(source, read, plan, items, nav)
     links = Links(source, every)
     made = contents.navigation(nav, book, plan, links)
+    for item in items.values():
+        if item.media_type == DRAWING:
+            links.content(item.href)  # it may lead to pages
     found = {href: every[href] for href in _reached(every, [href for href in read if href in every], links)}
     found[nav] = made
     files = {style: _STYLE}
     for page in found.values():
         if page.is_spoken:
-            _add_style(page, relative(page.href, style))
+            _add_style(page, links.relative(page.href, style))
         files[page.href] = _serialized(page)
     lines = [Line(nav, _XHTML, ("nav",)), Line(style, "text/css")]
     lines += [Line(page.href, _XHTML, package.properties(page, links)) for page in found.values() if page.href != nav]
@@ -98,9 +88,9 @@ def _edition(source: Source, plan: Plan) -> bytes:
         files[line.href] = links.content(line.href) or b""
         lines.append(line)
     files[source.package] = package.package(source, plan, lines, found, links)
-    if not source.encrypted and (obfuscated := source.archive.find(_ENCRYPTION)):
-        files[_ENCRYPTION] = source.archive.read(obfuscated)
-    return container(source.package, files)
+    if not source.encrypted and (obfuscated := source.archive.find(ENCRYPTION)):
+        files[ENCRYPTION] = source.archive.read(obfuscated)
+    return container(links.name(source.package), {links.name(path): content for path, content in files.items()})
 
 
 def _reached(pages: Mapping[str, Page], start: Iterable[str], links: Links) -> list[str]:
@@ -156,7 +146,7 @@ def _places(plan: Plan) -> dict[str, list[Place]]:
         for number, sentence in enumerate(part.sentences):
             if sentence.source is not None:
                 href = plan.documents[sentence.source.document]
-                places[href].append(Place(identifier(part.index, number), sentence.source))
+                places[href].append(Place(sentence_id(part.index, number), sentence.source))
     return places
 
 
@@ -174,7 +164,8 @@ def _resources(source: Source, links: Links, pages: Mapping[str, Page]) -> Itera
         if member.startswith("META-INF/") or links.content(item.href) is None:
             continue
         fallback = source.items.get(item.fallback)
-        properties = ("cover-image",) if item.href == cover else ()
+        said = {"cover-image": item.href == cover, "remote-resources": item.href in links.goes_out}
+        properties = tuple(name for name, is_so in said.items() if is_so)
         yield Line(item.href, links.media_type(item.href), properties, fallback.href if fallback else "")
     for href in sorted(links.used):
         if archive.find(href) not in members:
@@ -199,14 +190,6 @@ def _turn(root: Element) -> None:
 
 def _add_style(page: Page, href: str) -> None:
     etree.SubElement(page.root[0], tag("link"), rel="stylesheet", type="text/css", href=href)
-
-
-def _free(folder: str, name: str, taken: Collection[str]) -> str:
-    """Return a path for a new file."""
-    path = posixpath.join(folder, name)
-    while path in taken:
-        path = posixpath.join(folder, name := f"_{name}")
-    return path
 
 
 def _letters(root: Element) -> str:

@@ -19,6 +19,7 @@ _LENGTH = re.compile(r"(\d+(?:\.\d+)?)(px|%|)")
 _COLOUR = re.compile(r"#(?:[0-9A-Fa-f]{3}){1,2}|[A-Za-z]+")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*|x(-[A-Za-z0-9]{1,8})+|")
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?)?")
+_NUMBERS = re.compile(r"-?\d{1,9}(,-?\d{1,9})*", re.ASCII)
 _SIZES = ("x-small", "small", "medium", "large", "x-large", "xx-large", "xxx-large")
 _VALUES = {
     "dir": re.compile("ltr|rtl|auto"),
@@ -74,6 +75,8 @@ def attributes(name: str, old: Mapping[str, str], *, style: str = "", scripted: 
     if style := "; ".join(filter(None, (look.strip().rstrip(";") for look in looks))):
         new["style"] = style
     _agree_on_language(new)
+    if name == "area":
+        _agree_on_shape(new)
     return new
 
 
@@ -107,6 +110,21 @@ def _value(name: str, key: str, value: str) -> str | None:
 def _agree_on_language(new: dict[str, str]) -> None:
     if LANG in new and "lang" in new:
         new["lang"] = new[LANG]
+
+
+def _agree_on_shape(new: dict[str, str]) -> None:
+    """Take shape and place of an area away where the one is not what the other is made of."""
+    shape, coords = new.pop("shape", "rect"), re.sub(r"\s*[\s,;]\s*", ",", new.pop("coords", "").strip())
+    numbers = [int(number) for number in coords.split(",")] if _NUMBERS.fullmatch(coords) else []
+    fits = {
+        "rect": len(numbers) == 4 and numbers[0] < numbers[2] and numbers[1] < numbers[3],
+        "circle": len(numbers) == 3 and numbers[2] >= 0,
+        "poly": len(numbers) >= 6 and len(numbers) % 2 == 0,
+    }
+    if fits.get(shape, False):
+        new |= {"shape": shape, "coords": coords}
+    elif shape == "default":
+        new["shape"] = shape
 
 
 def _looks(name: str, old: Mapping[str, str]) -> Iterator[str]:

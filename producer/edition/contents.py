@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from e2a.plan import Plan
+from e2a.plan import Plan, sentence_id
 from producer.edition.attributes import TYPE
 from producer.edition.links import Links
 from producer.edition.package import UNTITLED
@@ -67,7 +67,7 @@ def _add_chapters(lines: Element, plan: Plan, base: str, links: Links) -> None:
     for chapter in plan.chapters:
         source = chapter.parts[0].sentences[0].source
         assert source is not None, "the planner names the source of every sentence"
-        target = links.to_page(base, plan.documents[source.document], f"e2a-{chapter.parts[0].index}-0")
+        target = links.to_page(base, plan.documents[source.document], sentence_id(chapter.parts[0].index, 0))
         if target:
             line = etree.SubElement(lines, tag("li"))
             etree.SubElement(line, tag("a"), href=target).text = collapse(chapter.full_title) or UNTITLED

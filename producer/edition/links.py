@@ -10,12 +10,13 @@ from lxml import etree
 
 from producer.edition import styles
 from producer.edition.attributes import XLINK
-from producer.edition.container import safe
-from producer.edition.pages import MATHML, SVG, XHTML, Page, name_of, tag
+from producer.edition.container import Names
+from producer.edition.pages import MATHML, SVG, XHTML, Page, drawing, name_of, tag
 from producer.epub.package import Source
-from producer.markup import Element
+from producer.markup import Element, parse_xml
 
-CORE_IMAGES = {"image/gif", "image/jpeg", "image/png", "image/svg+xml", "image/webp"}
+DRAWING = "image/svg+xml"
+CORE_IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp", DRAWING}
 """Images that every reading system shows (EPUB 3.3, section 3.2)."""
 _HREF = f"{{{XLINK}}}href"
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
@@ -47,14 +48,15 @@ class Links:
         self._pages = pages
         self._items = {item.href: item for item in reversed(source.items.values())}
         self._loaded: dict[str, bytes | None] = {}
+        self.name = Names()
         self.linked: set[str] = set()
         """Pages that can be reached by a link."""
         self.remote: dict[str, str] = {}
         """Media types of what is outside, by URL."""
         self.goes_out: set[str] = set()
-        """Pages that use what is outside."""
+        """Pages and drawings that use what is outside."""
         self.used: set[str] = set()
-        """Resources that a page or a style sheet uses, and pages that are shown in others."""
+        """Resources that a page, a style sheet or a drawing uses, and pages that are shown in others."""
 
     def mend(self, page: Page) -> None:
         """Write all links of a page anew; an element that says nothing without its link becomes one that does not."""
@@ -83,21 +85,36 @@ class Links:
         if not href or href in self._pages or self.content(href) is None:
             return ""
         self.used.add(href)
-        return relative(base, href) + (f"#{quote(fragment)}" if fragment else "")
+        return self.relative(base, href) + (f"#{quote(fragment)}" if fragment else "")
+
+    def relative(self, base: str, href: str) -> str:
+        """Return a link from one file to another."""
+        return quote(posixpath.relpath(self.name(href), posixpath.dirname(self.name(base)) or "."))
 
     def content(self, href: str) -> bytes | None:
         """Return the content of a file that is no page; None when it cannot be read."""
         if href not in self._loaded:
-            self._loaded[href] = None  # so that style sheets that import each other end
+            self._loaded[href] = None
             is_locked = self._source.archive.find(href) in self._source.encrypted
             content = None if is_locked else self._source.spare(href, "linked to or in the manifest")
-            self._loaded[href] = content
-            media_type = self.media_type(href)
-            if content is not None and media_type == "text/css":
-                self._loaded[href] = styles.style_sheet(content, None, self._resolver(href))
-            elif content is not None and media_type in CORE_IMAGES - {"image/svg+xml"} and not _shown_as(content):
-                self._loaded[href] = None  # it says that it is a picture, but is none
+            if content is not None:
+                self._loaded[href] = content  # so that files that use each other end
+                self._loaded[href] = self._mended(href, content)
         return self._loaded[href]
+
+    def _mended(self, href: str, content: bytes) -> bytes | None:
+        """Return a file with its own links written anew; None for what says that it is a picture, but is none."""
+        media_type = self.media_type(href)
+        if media_type == "text/css":
+            return styles.style_sheet(content, None, self._resolver(href))
+        if media_type != DRAWING:
+            return None if media_type in CORE_IMAGES and not _shown_as(content) else content
+        root = parse_xml(content)
+        if root is None or name_of(root) != "svg":
+            return None
+        page = drawing(href, root)
+        self.mend(page)
+        return bytes(etree.tostring(page.root, encoding="utf-8", xml_declaration=True))
 
     def media_type(self, href: str) -> str:
         """Return the media type of a file: that of the manifest, unless it is an image and another one."""
@@ -136,7 +153,7 @@ class Links:
         href, _fragment = ("", "") if _SCHEME.match(link) else self._source.resolve(page.href, link)
         if href in self._pages and name in {"iframe", "object", "embed"}:
             self.used.add(href)
-            return relative(page.href, href)
+            return self.relative(page.href, href)
         return self.resource(page.href, link)
 
     def _outside(self, href: str, name: str, link: str) -> str:
@@ -163,7 +180,7 @@ class Links:
         if href != base:
             self.linked.add(href)
         anchor = f"#{quote(fragment)}" if fragment in self._pages[href].ids else ""
-        return anchor if anchor and href == base else relative(base, href) + anchor
+        return anchor if anchor and href == base else self.relative(base, href) + anchor
 
     def _candidates(self, base: str, value: str) -> str:
         pairs = [candidate.split() for candidate in value.split(",")]
@@ -197,11 +214,6 @@ class Links:
 def _shown_as(content: bytes) -> str:
     """Return the media type of an image; empty for what is none."""
     return next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), "")
-
-
-def relative(base: str, href: str) -> str:
-    """Return a link from one file to another."""
-    return quote(posixpath.relpath(safe(href), posixpath.dirname(safe(base)) or "."))
 
 
 def _scheme(link: str) -> str:

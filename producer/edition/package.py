@@ -10,8 +10,8 @@ from lxml import etree
 
 from e2a.plan import Plan
 from producer.edition.attributes import OPS
-from producer.edition.links import Links, relative
-from producer.edition.pages import MATHML, SVG, XHTML, Page, name_of
+from producer.edition.links import Links
+from producer.edition.pages import MATHML, SVG, Page, name_of
 from producer.epub import metadata as described
 from producer.epub.package import Source, first, kind_of, read_spine
 from producer.markup import Element, collapse, parse_xml, text_content
@@ -66,7 +66,7 @@ def package(source: Source, plan: Plan, lines: Sequence[Line], pages: Mapping[st
     manifest = etree.SubElement(root, f"{{{OPF}}}manifest")
     ids = {line.href: f"item-{number}" for number, line in enumerate(lines, 1)}
     for line in lines:
-        given = {"id": ids[line.href], "href": relative(source.package, line.href), "media-type": line.media_type}
+        given = {"id": ids[line.href], "href": links.relative(source.package, line.href), "media-type": line.media_type}
         given |= {"properties": " ".join(line.properties)} if line.properties else {}
         given |= {"fallback": ids[line.fallback]} if line.fallback in ids else {}
         etree.SubElement(manifest, f"{{{OPF}}}item", given)
@@ -85,10 +85,8 @@ def properties(page: Page, links: Links) -> tuple[str, ...]:
         found |= {{SVG: "svg", MATHML: "mathml"}.get(namespace, "")} - {""}
         if (namespace, name) == (OPS, "switch"):
             found.add("switch")
-        if namespace == XHTML and (
-            (name == "script" and "json" not in element.get("type", ""))
-            or any(str(key).startswith("on") for key in element.attrib)
-        ):
+        is_script = name == "script" and "json" not in element.get("type", "")
+        if is_script or any(str(key).startswith("on") for key in element.attrib):
             found.add("scripted")
     if page.href in links.goes_out:
         found.add("remote-resources")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
+from e2a.plan import sentence_id
 from producer.edition import attributes
 from producer.edition.attributes import OPS, XLINK, XML, qualified
 from producer.edition.content import (
@@ -34,8 +35,8 @@ SVG = "http://www.w3.org/2000/svg"
 MATHML = "http://www.w3.org/1998/Math/MathML"
 NAMESPACES: Any = {None: XHTML, "epub": OPS}
 _FOREIGN = {"svg": SVG, "math": MATHML}
-_OURS = re.compile(r"e2a-\d+-\d+")
-"""What elements of sentences are called."""
+_OURS = re.compile(sentence_id(0, 0).replace("0", r"\d+"))
+"""What elements of sentences are called, whatever the numbers."""
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _URI = re.compile(r"(https?://|urn:)[^\s<>\"{}|\\^`]+")
 _CASES = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}
@@ -98,6 +99,23 @@ def valid(href: str, root: Element, *, title: str, scripted: bool = False) -> Pa
     builder = _Builder(root, title, scripted=scripted)
     is_spoken = next(root.iter(SENTENCE), None) is not None
     return Page(href, builder.build(root), frozenset(builder.seen), is_spoken)
+
+
+def drawing(href: str, root: Element) -> Page:
+    """Return a drawing that is a file of its own, without scripts.
+
+    Args:
+        href: its path.
+        root: of its tree.
+    """
+    builder = _Builder(root, "", scripted=False)
+    prefixes: Any = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
+    parent = etree.Element("drawing", nsmap=prefixes)
+    builder.copy(root, SVG, parent)
+    new = parent[0]
+    parent.remove(new)
+    etree.cleanup_namespaces(new)
+    return Page(href, new, frozenset(builder.seen))
 
 
 def serialized(root: Element) -> bytes:
@@ -187,7 +205,7 @@ class _Builder:
         name = name_of(old)
         namespace = old.tag.rpartition("}")[0][1:] if isinstance(old.tag, str) else ""
         if name in _FOREIGN and namespace in {_FOREIGN[name], XHTML, ""}:
-            self._copy(old, _FOREIGN[name], self._home(name, place).element)
+            self.copy(old, _FOREIGN[name], self._home(name, place).element)
             return None
         if namespace == OPS:
             new = etree.SubElement(place.element, old.tag, dict(self._kept(old, OPS)))
@@ -257,15 +275,15 @@ class _Builder:
         self.seen.update([new["id"]] if "id" in new else [])
         return new
 
-    def _copy(self, old: Element, namespace: str, parent: Element) -> None:
-        """Copy a drawing or a formula as it is, but for names that XML does not have and identifiers that are taken."""
+    def copy(self, old: Element, namespace: str, parent: Element) -> None:
+        """Copy a drawing or a formula as it is, without names that XML does not have, taken identifiers and scripts."""
         stack: list[tuple[Element | str, Element]] = [(old, parent)]
         while stack:
             each, place = stack.pop()
             if isinstance(each, str):
                 if each:
                     append_text(place, each)
-            elif isinstance(each.tag, str):
+            elif isinstance(each.tag, str) and (self._scripted or name_of(each) != "script"):
                 uri, _, local = each.tag[1:].rpartition("}") if each.tag.startswith("{") else ("", "", each.tag)
                 name = local if _NAME.fullmatch(local) else "g"
                 scope: Any = {None: namespace, "xlink": XLINK} if place is parent else None
@@ -281,8 +299,11 @@ class _Builder:
         for key, value in old.attrib.items():
             name = qualified(_CASES.get(str(key), str(key)) if namespace == SVG else str(key))
             uri, _, local = name[1:].rpartition("}") if name.startswith("{") else ("", "", name)
-            is_taken = name == "id" and (value in self.seen or _OURS.fullmatch(str(value)))
-            if _NAME.fullmatch(local) and name != "xmlns" and (not uri or _URI.fullmatch(uri)) and not is_taken:
+            if (name == "id" and (value in self.seen or _OURS.fullmatch(str(value)))) or (
+                name.lower().startswith("on") and not self._scripted
+            ):
+                continue
+            if _NAME.fullmatch(local) and name != "xmlns" and (not uri or _URI.fullmatch(uri)):
                 self.seen.update([str(value)] if name == "id" else [])
                 yield name, str(value)
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from e2a.plan import Plan, Reading, Sentence, letters
+from e2a.plan import Plan, Reading, Sentence, letters, sentence_id
 from merger.readalong import read_along
 from producer import epub, markup
-from producer.edition import edition, identifier
+from producer.edition import edition
 from tests import servers
 from tests.epubs import CORPUS
 from tests.unit.books import NCX, Item, epub_file, page, plan_of
@@ -170,7 +170,7 @@ def test_every_sentence_has_its_element(epubs: Path, name: str) -> None:
     named = {str(each.get("id")): each for root in pages.values() for each in root.iter("{*}span") if each.get("id")}
     ours = {key: each for key, each in named.items() if re.fullmatch(r"e2a-\d+-\d+", key)}
     said = [
-        (sentence, ours.get(identifier(part.index, number)))
+        (sentence, ours.get(sentence_id(part.index, number)))
         for part in plan.parts
         for number, sentence in enumerate(part.sentences)
     ]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from e2a.plan import Plan, Reading
+from e2a.plan import Plan, Reading, sentence_id
 from producer import epub, markup
-from producer.edition import NoEdition, edition, identifier
+from producer.edition import NoEdition, edition
 from tests.unit.books import METADATA, Item, epub_file, nav, ncx, page, plan_of, small_epub, zip_file
 
 OPF = "{http://www.idpf.org/2007/opf}"
@@ -61,7 +61,7 @@ def test_every_sentence_is_an_element(tmp_path: Path) -> None:
         assert markup.text_content(root[1]) == markup.text_content(original[1])
         found |= {str(each.get("id")): markup.collapse(markup.text_content(each)) for each in root.iter("{*}span")}
     assert found == {
-        identifier(part.index, number): sentence.text
+        sentence_id(part.index, number): sentence.text
         for part in book.plan.parts
         for number, sentence in enumerate(part.sentences)
     }
@@ -227,6 +227,76 @@ def test_names_that_an_epub_may_not_have(tmp_path: Path) -> None:
     book = made(tmp_path, items)
     assert {"OEBPS/c_1.xhtml", "OEBPS/a_b.png"} <= set(book.zip.namelist())
     assert '<img src="a_b.png"/>' in book.text("c_1.xhtml")
+
+
+def test_names_that_become_one(tmp_path: Path) -> None:
+    """Files whose names differ in letter case or in forbidden characters only are all there, and linked to."""
+    names = ["a:b.xhtml", "a_b.xhtml", "C.xhtml", "c.xhtml"]
+    links = "".join(f'<a href="{name}">x</a>' for name in names).replace("a:b", "a%3Ab")
+    items = [Item(name, page(f"<p>Page {number}.</p>{links}")) for number, name in enumerate(names)]
+    book = made(tmp_path, items)
+    spine = [href for href, _linear in book.spine()]
+    assert spine == ["a_b.xhtml", "_a_b.xhtml", "C.xhtml", "_c.xhtml"]
+    for number, name in enumerate(spine):
+        assert f"Page {number}." in book.body(name)
+        assert [link for link in spine if f'<a href="{link}">x</a>' in book.body(name)] == spine
+
+
+def test_names_that_the_book_has(tmp_path: Path) -> None:
+    """A file of the book that is called as one of the edition's own stays, also one that is in no manifest."""
+    files = {"OEBPS/E2A-read-along.css": "p { top: 0 }", "OEBPS/e2a-contents.xhtml": "x"}
+    head = page("<p>One.</p>").replace("</head>", '<link rel="stylesheet" href="E2A-read-along.css"/></head>')
+    book = made(tmp_path, [Item("c1.xhtml", head)], files=files)
+    assert book.text("E2A-read-along.css").strip() == "p { top: 0 }"
+    assert ".-epub-media-overlay-active {" in book.text("_e2a-read-along.css")
+    assert book.item("_e2a-contents.xhtml")["properties"] == "nav"
+
+
+def test_drawings(tmp_path: Path) -> None:
+    """A drawing that is a file loses scripts and what it links to and cannot have; what leads to something stays."""
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink" xmlns:i="http://i.org/" '
+        'onload="f()" i:label="l"><script>f()</script><style>@import url(http://x.org/s.css); path { top: 0 }</style>'
+        '<image x:href="gone.png"/><image x:href="http://x.org/a.png"/><image x:href="a.png"/><use x:href="#p"/>'
+        '<a x:href="n.xhtml"><path id="p" onclick="f()" d="M0 0"/></a><use xlink:href="#q"/></svg>'
+    )
+    items = [
+        Item("c1.xhtml", page('<p>One.</p><img src="a.svg"/><img src="b.svg"/>')),
+        Item("n.xhtml", page("<p>Note.</p>")),
+        Item("a.svg", drawing, "image/svg+xml"),
+        Item("b.svg", "<p/>", "image/svg+xml"),
+    ]
+    book = made(tmp_path, items, spine=["c1.xhtml"], files={"OEBPS/a.png": PNG})
+    found = book.text("a.svg").partition("?>\n")[2]
+    assert found == (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:i="http://i.org/" '
+        'i:label="l"><style> path { top: 0 }</style><image/><image/><image xlink:href="a.png"/><use xlink:href="#p"/>'
+        '<a xlink:href="n.xhtml"><path id="p" d="M0 0"/></a><use/></svg>'
+    )
+    assert '<img src="a.svg"/><span></span>' in book.body("c1.xhtml")
+    assert {"a.png", "n.xhtml"} <= book.hrefs()
+    assert "b.svg" not in book.hrefs()
+
+
+def test_drawing_in_the_reading_order(tmp_path: Path) -> None:
+    """A page to which only a drawing leads is in the edition."""
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg"><a href="n.xhtml"><path d="M0 0"/></a></svg>'
+    items = [
+        Item("c1.xhtml", page("<p>One.</p>")),
+        Item("a.svg", drawing, "image/svg+xml"),
+        Item("n.xhtml", page("<p>Note.</p>")),
+    ]
+    book = made(tmp_path, items, spine=["c1.xhtml", "a.svg"])
+    assert '<a href="n.xhtml">' in book.text("a.svg")
+    assert book.spine() == [("c1.xhtml", ""), ("a.svg", ""), ("n.xhtml", "no")]
+
+
+def test_scripted_drawing_in_a_page(tmp_path: Path) -> None:
+    """The manifest says of a page that it is scripted when only a drawing in it is."""
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" onload="f()"><script>f()</script><path d="M0 0"/></svg>'
+    book = made(tmp_path, [Item("c1.xhtml", page(f"<p>One.</p>{drawing}"), properties="scripted")], spine=["c1.xhtml"])
+    assert book.item("c1.xhtml")["properties"] == "scripted svg"
+    assert "<script>f()</script>" in book.body("c1.xhtml")
 
 
 def test_obfuscated_fonts(tmp_path: Path) -> None:

@@ -62,6 +62,10 @@ def body_of(text: str) -> str:
         ('<ol type="a" start="3"><li value="4">a</li></ol>', '<ol type="a" start="3"><li value="4">a</li></ol>'),
         ('<ul type="square"><li value="4">a</li></ul>', '<ul style="list-style-type: square"><li>a</li></ul>'),
         (
+            '<svg xmlns="http://www.w3.org/2000/svg" onload="f()"><script>f()</script><g ONCLICK="f()" id="a"/></svg>',
+            '<svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>',
+        ),
+        (
             "<figure><p>a</p><figcaption>b</figcaption><p>c</p></figure>",
             "<figure><p>a</p><div>b</div><p>c</p></figure>",
         ),
@@ -84,6 +88,26 @@ def test_valid_markup_stays() -> None:
         '<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>m</mi></math></section>'
     )
     assert body_of(body) == body
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('coords="1"', ""),
+        ('coords="0,0,1,x"', ""),
+        ('shape="rect" coords="1,1,0,0"', ""),
+        ('shape="circle" coords="1,1"', ""),
+        ('shape="poly" coords="0,0,1,1,2"', ""),
+        ('coords="0, 0 1;1 "', ' shape="rect" coords="0,0,1,1"'),
+        ('shape="circle" coords="1,1,1"', ' shape="circle" coords="1,1,1"'),
+        ('shape="poly" coords="0,0,1,1,0,1"', ' shape="poly" coords="0,0,1,1,0,1"'),
+        ('shape="default" coords="1"', ' shape="default"'),
+    ],
+)
+def test_areas(old: str, new: str) -> None:
+    """An area of an image keeps shape and place where HTML can read them; else it is nowhere, as it was."""
+    area = body_of(f'<map name="m"><area href="a" alt="b" {old}/></map>')
+    assert area == f'<map name="m"><area href="a" alt="b"{new}/></map>'
 
 
 def test_head() -> None:

@@ -131,6 +131,24 @@ def test_chapters_that_share_a_page(tmp_path: Path) -> None:
     assert made.text("book.opf").count("media-overlay=") == 1
 
 
+def test_names_that_the_book_has(tmp_path: Path) -> None:
+    """Files of the book that are called as those that are added stay; the added ones are called differently."""
+    made = Made(tmp_path)
+    with zipfile.ZipFile(made.pages, "a") as archive:
+        archive.writestr("OEBPS/E2A-chapter-001.m4a", b"own")
+    made.make()
+    assert made.text("E2A-chapter-001.m4a") == "own"
+    assert 'src="e2a_-chapter-001.m4a"' in made.text("e2a_-overlay-001.smil")
+    assert 'href="e2a_-chapter-001.m4a"' in made.text("book.opf")
+    assert made.text("e2a_-chapter-001.m4a").startswith("0.m4a")
+
+
+def test_identifiers_in_text(tmp_path: Path) -> None:
+    """What looks like the name of a sentence in the text of a page is none."""
+    made = Made(tmp_path, "<p>It begins.</p>", '<p>Write id="e2a-0-0" here.</p>')
+    assert "c1.xhtml#e2a-0-0" in made.text("e2a-overlay-001.smil")
+
+
 def test_zip(tmp_path: Path) -> None:
     """The zip begins as an EPUB must, the recordings are in it as they are, and the same files make the same bytes."""
     made = Made(tmp_path)
