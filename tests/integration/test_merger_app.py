@@ -132,7 +132,7 @@ def test_who_asks_may_listen_before_the_book_is_done(scene: Scene) -> None:
     report = read_report(scene.store, scene.plan.book_id, keys.partial_report)
     assert report is not None
     assert [chapter.title for chapter in report.chapters] == ["Chapter 1"]
-    assert [file.name for file in report.files] == [".m4b", ".vtt"]
+    assert [file.name for file in report.files] == [".m4b"]
     assert scene.stage() == "synthesising"
 
 
