@@ -29,6 +29,9 @@ ACTIVE_CLASS = "-epub-media-overlay-active"
 
 Format = Literal["m4b", "m4a", "mp3", "opus", "flac", "wav", "acx", "epub"]
 """What a book is made as. `acx` is MP3 as that distributor wants it, `epub` an EPUB 3 with the text read along."""
+CHAPTERED: frozenset[Format] = frozenset(["acx", "epub"])
+"""Formats that are never one recording of the whole book."""
+
 BookId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
 """Identity of a book, as `book_id` makes it; it is part of storage keys, so nothing else is let in."""
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -67,6 +70,15 @@ class Output(Frozen):
     """Whether each chapter is a file of its own."""
     bitrate: int = BITRATE
     """Bits a second of the audio, in whole thousands; where it is not lossless."""
+
+    @property
+    def recordings(self) -> tuple[Format, ...]:
+        """Formats that are one recording of the whole book, unless it is split."""
+        return tuple(each for each in self.formats if each not in CHAPTERED)
+
+    def folder(self, form: Format) -> str:
+        """Return what the folder of a format's chapters has after the book's name; of several, each has its own."""
+        return f" ({form.upper()})" if form == "acx" or len(self.recordings) > 1 else ""
 
 
 class Metadata(Frozen):
@@ -274,6 +286,11 @@ class Sidecar(Frozen):
 def full_title(group: tuple[str, ...], title: str) -> str:
     """Return the title of a chapter with those of what it is part of, the outermost first."""
     return ": ".join((*group, title))
+
+
+def first_chapters(count: int) -> str:
+    """Return what so many chapters from the first on are called."""
+    return "chapter 1" if count == 1 else f"chapters 1–{count}"  # noqa: RUF001 - a range
 
 
 def sentence_id(part: int, sentence: int) -> str:

@@ -83,7 +83,7 @@ class Report(Frozen):
     accounting: Accounting | None = None
     """Where every character of the book went; None when its plan does not say."""
     problems: tuple[str, ...] = ()
-    """What the reader had to read around."""
+    """What the reader had to read around, and what the book lacks of what was asked for."""
     chapters: tuple[ReportedChapter, ...] = ()
     retakes: tuple[ReportedRetake, ...] = ()
     """Sentences whose first take was not good, in reading order."""

@@ -100,13 +100,8 @@ class _Assembly:
                 yield from self._chapters(form)
             else:
                 yield self._whole(form)
-        if not output.split and set(forms) - {"acx", "epub"} and self._stem == BOOK:
+        if not output.split and output.recordings and self._stem == BOOK:
             yield self._captions()
-
-    @property
-    def _splits_several(self) -> bool:
-        """Whether chapters are files of several formats, which then have a folder each."""
-        return self._plan.output.split and len(set(self._plan.output.formats) - {"acx", "epub"}) > 1
 
     def _whole(self, form: Format) -> ReportedFile:
         extension = RECIPES[form].extension
@@ -116,7 +111,7 @@ class _Assembly:
 
     def _chapters(self, form: Format) -> Iterator[ReportedFile]:
         extension = RECIPES[form].extension
-        place = f" ({form.upper()})" if form == "acx" or self._splits_several else ""
+        place = self._plan.output.folder(form)
         for chapter in self._plan.chapters:
             number = chapter.index + 1
             path = self._folder / f"{number:03}{extension}"

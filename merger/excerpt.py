@@ -2,7 +2,7 @@
 
 from threading import Event
 
-from e2a.plan import Chapter, Output, Plan
+from e2a.plan import Chapter, Output, Plan, first_chapters
 from e2a.report import Report
 from e2a.storage import ObjectStore, read_sidecar
 from merger.assembly import assemble
@@ -51,8 +51,8 @@ def _finished(plan: Plan, store: ObjectStore) -> list[Chapter]:
 
 def _excerpt(plan: Plan, chapters: tuple[Chapter, ...]) -> Plan:
     """Return the plan of some chapters of a book, which says so in its title."""
-    first = "chapter 1" if len(chapters) == 1 else f"chapters 1–{len(chapters)}"  # noqa: RUF001
-    title = plan.title if chapters == plan.chapters else f"{plan.title} ({first} of {len(plan.chapters)})"
+    which = f"{first_chapters(len(chapters))} of {len(plan.chapters)}"
+    title = plan.title if chapters == plan.chapters else f"{plan.title} ({which})"
     output = Output(bitrate=plan.output.bitrate)
     changes = {"title": title, "chapters": chapters, "output": output, "accounting": None}
     return Plan(**(dict(plan) | changes))  # a copy would keep the parts that were cached

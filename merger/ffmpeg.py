@@ -84,15 +84,13 @@ def run(arguments: Sequence[str], audio: Iterable[bytes], cancelled: Event) -> N
                 process.stdin.close()
             while not _ended(process):
                 _go_on(cancelled)
-        except BaseException:
-            process.kill()
-            raise
         finally:
+            process.kill()  # nothing happens to one that has ended
             with suppress(BrokenPipeError):  # of what was not written yet
                 process.stdin.close()
             listener.join()
     if process.returncode:
-        raise AssemblyFailed(f"ffmpeg: exit {process.returncode}: {_text(b''.join(words))}")
+        raise _failed(process.returncode, b"".join(words))
 
 
 def decode(flac: bytes) -> bytes:
@@ -104,7 +102,7 @@ def decode(flac: bytes) -> bytes:
     command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "flac", "-i", "pipe:0", "-f", "s16le", "pipe:1"]
     result = subprocess.run(command, input=flac, capture_output=True, check=False)
     if result.returncode:
-        raise AssemblyFailed(f"ffmpeg: exit {result.returncode}: {_text(result.stderr)}")
+        raise _failed(result.returncode, result.stderr)
     return result.stdout
 
 
@@ -122,23 +120,12 @@ def levels(recording: Path) -> tuple[float, float]:
         AssemblyFailed: ffmpeg cannot read it.
     """
     measure = "astats=measure_perchannel=none:measure_overall=Peak_level+RMS_level"
-    command = [
-        "ffmpeg",
-        "-nostdin",
-        "-hide_banner",
-        "-nostats",
-        "-i",
-        str(recording),
-        "-af",
-        measure,
-        "-f",
-        "null",
-        "-",
-    ]
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-i", str(recording)]
+    command += ["-af", measure, "-f", "null", "-"]
     result = subprocess.run(command, capture_output=True, check=False)
     found = dict(re.findall(r"(Peak|RMS) level dB: (\S+)", _text(result.stderr)))
     if result.returncode or len(found) < 2:
-        raise AssemblyFailed(f"ffmpeg: exit {result.returncode}: {_text(result.stderr)}")
+        raise _failed(result.returncode, result.stderr)
     return float(found["Peak"]), float(found["RMS"])
 
 
@@ -163,6 +150,10 @@ def samples(recording: Path, sample_rate: int) -> int:
 def _output(*command: str) -> str:
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     return result.stdout
+
+
+def _failed(status: int, words: bytes) -> AssemblyFailed:
+    return AssemblyFailed(f"ffmpeg: exit {status}: {_text(words)}")
 
 
 def _text(words: bytes) -> str:

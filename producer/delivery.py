@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from e2a.errors import ExitCode, Retryable, UserError
-from e2a.plan import Output
+from e2a.plan import Output, first_chapters
 from e2a.report import Report, ReportedFile
 from e2a.storage import ObjectStore, keys
 
@@ -21,11 +21,10 @@ _LENGTHLESS = frozenset(["vtt", "acx"])
 
 def expected(output: Output) -> list[str]:
     """Return names that files of a book will have, after the book's own name; in a folder, one such as theirs."""
-    whole = [f".{each}" for each in output.formats if each not in {"acx", "epub"}]
-    folders = [" (ACX)/01.mp3"] * ("acx" in output.formats)
-    if output.split:
-        folders += [f" ({each[1:].upper()})/01{each}" for each in whole] if len(whole) > 1 else ["/01.mp3"]
-    return [REPORT, ".vtt", _EDITION, *([] if output.split else whole), *folders]
+    whole = () if output.split else output.recordings
+    by_chapter = [each for each in output.formats if each == "acx" or (output.split and each in output.recordings)]
+    folders = [f"{output.folder(each)}/01.{'mp3' if each == 'acx' else each}" for each in by_chapter]
+    return [REPORT, ".vtt", _EDITION, *(f".{each}" for each in whole), *folders]
 
 
 def check(base: Path, names: Iterable[str]) -> None:
@@ -97,9 +96,7 @@ def deliver_partial(report: Report, store: ObjectStore, base: Path, chapters: in
     check(base, [PARTIAL])
     target = place(base, PARTIAL)
     fetch(store, report.output, target)
-    count = len(report.chapters)
-    which = "chapter 1" if count == 1 else f"chapters 1–{count}"  # noqa: RUF001 - a range
-    return f"{target}  {which} of {chapters}, {duration(report.audio_seconds)}"
+    return f"{target}  {first_chapters(len(report.chapters))} of {chapters}, {duration(report.audio_seconds)}"
 
 
 def fetch(store: ObjectStore, key: str, target: Path) -> None:

@@ -29,8 +29,6 @@ _NO_LANGUAGE = {"", "und", "mul", "zxx", "mis"}
 """Tags of ISO 639 that name no language."""
 _OWN_BITRATE: frozenset[Format] = frozenset(["flac", "wav", "acx"])
 """Formats that a bitrate does not change."""
-_ALWAYS_SPLIT: frozenset[Format] = frozenset(["acx", "epub"])
-"""Formats of a file a chapter."""
 
 
 class Options(planning.Frozen):
@@ -87,7 +85,7 @@ def output_of(formats: Iterable[str], *, split: bool = False, bitrate: int = BIT
     asked = set(formats)
     return Output(
         formats=tuple(each for each in get_args(Format) if each in asked),
-        split=split and not asked <= _ALWAYS_SPLIT,
+        split=split and not asked <= planning.CHAPTERED,
         bitrate=BITRATE if asked <= _OWN_BITRATE else bitrate,
     )
 

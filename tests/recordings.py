@@ -11,10 +11,12 @@ from e2a.storage import ObjectStore, keys
 from synth_consumer import audio
 from synth_consumer.engines import Pcm, Utterance
 from synth_consumer.engines.simulated import SimulatedEngine
+from tests.servers import ROOT
 from tests.unit.builders import a_blob, a_part, a_plan, a_sidecar, a_speech
 
 RATE = 24_000
 SPEECH = a_speech(engine="simulated")
+COVER = next((ROOT / "samples").rglob("cover.png")).read_bytes()
 TITLES = ("I: The = sign; and #1", "Zwei\nZeilen")
 
 

@@ -12,21 +12,9 @@ from e2a.storage import keys
 from e2a.testing import MemoryStore
 from merger.assembly import assemble
 from merger.faults import CorruptParts, TextLost
-from tests.recordings import RATE, TITLES, record, recorded_plan
-from tests.servers import ROOT, require
+from tests.recordings import COVER, RATE, TITLES, record, recorded_plan
 
-COVER = next((ROOT / "samples").rglob("cover.png")).read_bytes()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def programs() -> None:
-    require("ffmpeg")
-    require("ffprobe")
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+pytestmark = pytest.mark.usefixtures("programs")
 
 
 @pytest.fixture

@@ -17,26 +17,16 @@ from e2a.testing import MemoryStore
 from merger import assembly, tags
 from merger.assembly import assemble
 from merger.tags import Mark
-from tests.recordings import RATE, TITLES, record, recorded_plan, silence
-from tests.servers import ROOT, require
+from tests.recordings import COVER, RATE, TITLES, record, recorded_plan, silence
 
 LOSSLESS = ("m4b", "m4a", "flac", "wav")
 WHOLE = (*LOSSLESS, "mp3", "opus")
 HOSTILE = "a = b; #1 \\ c\n🎧 שלום \u202eabc " + "x" * 10_000
 LINE = " ".join(HOSTILE.split())
 FREE = "----:com.apple.iTunes:"
-COVER = next((ROOT / "samples").rglob("cover.png")).read_bytes()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def programs() -> None:
-    require("ffmpeg")
-    require("ffprobe")
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+pytestmark = pytest.mark.usefixtures("programs")
 
 
 class Made(NamedTuple):

@@ -17,7 +17,6 @@ from synth_consumer.audio import EDGE
 from synth_consumer.engines import Pcm
 from synth_consumer.speaker import Spoken
 from tests import chirps
-from tests.servers import require
 from tests.unit.builders import a_part, a_plan, a_speech
 
 RATE = 24000
@@ -27,9 +26,8 @@ TOLERANCE = 8
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def book(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an m4b of chapters of one to three parts, none of them a whole number of frames long."""
-    require("ffmpeg")
     folder = tmp_path_factory.mktemp("marks")
     store = DirectoryStore(folder, 1.0)
     plan = a_plan(speech=a_speech(engine="simulated"), chapters=tuple(chapters(store)))

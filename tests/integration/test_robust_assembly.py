@@ -19,20 +19,12 @@ from merger import ffmpeg
 from merger.assembly import assemble
 from merger.faults import AssemblyFailed, Cancelled
 from tests.recordings import RATE, noise, record, recorded_plan, silence
-from tests.servers import MINIO_KEYS, require
+from tests.servers import MINIO_KEYS
 
 REAL = shutil.which("ffmpeg")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def programs() -> None:
-    require("ffmpeg")
-    require("ffprobe")
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+pytestmark = pytest.mark.usefixtures("programs")
 
 
 @pytest.fixture(params=["m4b", "mp3"])
