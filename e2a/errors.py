@@ -1,4 +1,4 @@
-"""The two expected kinds of failure, and the exit codes that name them.
+"""The expected kinds of failure, and the exit codes that name them.
 
 `Retryable` and `Poison` are the only exceptions that services handle; anything else is a bug and crashes the
 process, whose supervisor starts it again. `UserError` ends a command line with one line of text.
@@ -21,7 +21,11 @@ class ExitCode(IntEnum):
     NO_INPUT = 66
     UNAVAILABLE = 69
     """A server, program or engine that is needed cannot be reached; the message names it."""
+    STUCK = 70
+    """The engine did not finish a sentence for too long."""
     CANNOT_WRITE = 73
+    FAILING = 75
+    """Too many parts in a row failed on this worker: its engine, or its machine, is sick."""
     CONFIG = 78
     """A setting has a wrong value; the message names it."""
     INTERRUPTED = 130
@@ -29,6 +33,10 @@ class ExitCode(IntEnum):
 
 class Retryable(Exception):
     """It did not work now and may work later: a server is away, memory ran out."""
+
+
+class Unavailable(Retryable):
+    """A server cannot be reached, or refuses for now: whoever needs it waits and says so; nothing counts as failed."""
 
 
 class Poison(Exception):

@@ -19,12 +19,14 @@ class ChapterJob(Frozen):
     """Synthesise this part of a chapter."""
 
     type: Literal["ChapterJob"] = "ChapterJob"
-    version: int = 1
+    version: int = 2
     book_id: BookId
     part: Part
     speech: Speech
     bitrate: int = BITRATE
     """Of the AAC that is wanted, in bits a second."""
+    attempt: int = 1
+    """How often this part is tried, this time included; only failures that may not come again count."""
 
 
 class BookPlanned(Frozen):
@@ -56,12 +58,14 @@ class PartFailed(Frozen):
     """A part could not be made."""
 
     type: Literal["PartFailed"] = "PartFailed"
-    version: int = 1
+    version: int = 2
     book_id: BookId
     part: int
     worker: str
     reason: str
     retryable: bool
+    attempt: int = 0
+    """Of the job; 0 where a worker of version 1 does not say."""
 
 
 class BookDone(Frozen):
@@ -93,28 +97,56 @@ class PartialWanted(Frozen):
     book_id: BookId
 
 
+class BookChanged(Frozen):
+    """Somebody has changed what is wanted of a book, its `Order` in storage, or has removed the book from there."""
+
+    type: Literal["BookChanged"] = "BookChanged"
+    version: int = 1
+    book_id: BookId
+
+
+class PartsWanted(Frozen):
+    """Parts of a book that have failed are to be tried again, as if they never had been."""
+
+    type: Literal["PartsWanted"] = "PartsWanted"
+    version: int = 1
+    book_id: BookId
+    parts: tuple[int, ...] = ()
+    """Which; all that have failed when none is named."""
+
+
 class DeadLetter(Frozen):
-    """A message that can never be processed, kept with the reason."""
+    """A message that can never be processed, or a job that failed too often, kept with the reason."""
 
     type: Literal["DeadLetter"] = "DeadLetter"
-    version: int = 1
+    version: int = 2
     book_id: str = ""
+    part: int | None = None
+    """Index of the part, where the message is a job."""
+    attempts: int = 0
+    """How often it was tried; 0 where nobody counted."""
     reason: str
     source: str
-    """Where it was read: `topic/partition/offset`."""
+    """Where it was read: `topic/partition/offset`, or who gave it up."""
     payload: str
     """The message as it was read, at most `PAYLOAD_CHARACTERS`; bytes that are not UTF-8 are shown as escapes."""
 
 
-Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed | PartialWanted
+Event = BookPlanned | PartDone | PartFailed | BookDone | BookFailed | PartialWanted | BookChanged | PartsWanted
 Message = ChapterJob | Event | DeadLetter
 
 _ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 
-def chapter_job(plan: Plan, part: Part) -> ChapterJob:
+def chapter_job(plan: Plan, part: Part, attempt: int = 1) -> ChapterJob:
     """Return the job that makes a part of a book."""
-    return ChapterJob(book_id=plan.book_id, part=part.for_engine(), speech=plan.speech, bitrate=plan.output.bitrate)
+    return ChapterJob(
+        book_id=plan.book_id,
+        part=part.for_engine(),
+        speech=plan.speech,
+        bitrate=plan.output.bitrate,
+        attempt=attempt,
+    )
 
 
 def encode(message: Message) -> bytes:
@@ -137,10 +169,14 @@ def decode(raw: bytes) -> Message:
 
 
 def dead_letter(raw: bytes, *, reason: str, source: str) -> DeadLetter:
-    """Wrap a message that cannot be processed; its book is named when it can be read."""
+    """Wrap a message that cannot be processed; book, part and attempts are named when they can be read."""
+    known: dict[str, object] = {}
     try:
-        book_id = decode(raw).book_id
+        message = decode(raw)
+        known = {"book_id": message.book_id}
+        if isinstance(message, ChapterJob):
+            known |= {"part": message.part.index, "attempts": message.attempt}
     except Poison:
-        book_id = ""
+        pass
     payload = raw.decode(errors="backslashreplace")[:PAYLOAD_CHARACTERS]
-    return DeadLetter(book_id=book_id, reason=reason, source=source, payload=payload)
+    return DeadLetter.model_validate(known | {"reason": reason, "source": source, "payload": payload})

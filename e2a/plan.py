@@ -220,6 +220,14 @@ class Plan(Frozen):
         return tuple(part for chapter in self.chapters for part in chapter.parts)
 
 
+class Order(Frozen):
+    """What is wanted of a book beside its plan; it may change while the book is made."""
+
+    state: Literal["wanted", "paused", "cancelled"] = "wanted"
+    urgent: bool = False
+    """Whether it goes before other books."""
+
+
 class Retake(Frozen):
     """A sentence whose first take was not good."""
 

@@ -109,6 +109,16 @@ class SynthSettings(SpeechSettings, ServiceSettings):
     session_timeout: Annotated[float, Interval(ge=1, le=900)] = Field(
         6.0, description="seconds of silence after which Kafka gives a worker's partition to another"
     )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="protocol of the consumer group: `consumer` is that of KIP-848; the same for all workers"
+    )
+    steal: bool = Field(True, description="take parts that wait for other workers when none waits for this one")
+    engine_patience: Annotated[float, Gt(0)] = Field(
+        900.0, description="seconds without a finished sentence after which a worker that speaks ends itself"
+    )
+    brake: Annotated[int, Ge(1)] = Field(
+        5, description="parts that may fail in a row, for reasons that may pass, before the worker ends itself"
+    )
     device: Literal["cuda", "cpu"] = Field(
         "cuda", description="where a neural engine runs: the first GPU of CUDA_VISIBLE_DEVICES, or the CPU, far slower"
     )
@@ -133,7 +143,10 @@ class MergerSettings(ServiceSettings):
     """Fold completion events into the checkpoint and assemble finished books."""
 
     sweep: Annotated[float, Gt(0)] = Field(
-        5.0, description="seconds between looks for finished books whose assembly was interrupted"
+        1.0, description="seconds between looks for parts and books that nobody is at although somebody should be"
+    )
+    backoff: Annotated[float, Gt(0)] = Field(
+        5.0, description="seconds before a part that failed is tried again; doubled for the time after, with jitter"
     )
 
 

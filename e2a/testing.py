@@ -5,14 +5,14 @@ Unit tests and sequential mode run on it.
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from e2a.bus import Handler, process
-from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, WorkerRecord
-from e2a.messages import Message, decode, encode
+from e2a.bus import Handler, Lag, process
+from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, WorkerRecord
+from e2a.messages import ChapterJob, Message, decode, encode
 from e2a.storage.directory import renamed
-from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
+from e2a.topics import DEAD_LETTERS, EVENTS, QUEUES
 
 
 class Clock:
@@ -26,11 +26,11 @@ class Clock:
 
 
 class MemoryBroker:
-    """`Publisher` whose topics are lists, with one committed offset a partition of the chapters topic."""
+    """`Publisher` and `Backlog` whose topics are lists; a partition of the topics of jobs has one committed offset."""
 
     def __init__(self, partitions: int = 1) -> None:
         self.logs: dict[str, list[list[bytes]]] = defaultdict(lambda: [[] for _ in range(partitions)])
-        self.committed = [0] * partitions
+        self.committed = {topic: [0] * partitions for topic in QUEUES}
         self._taken: dict[tuple[str, int], int] = defaultdict(int)
 
     def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
@@ -57,21 +57,42 @@ class MemoryBroker:
 
     def step(self, handle: Handler, worker: str) -> bool:
         """Process the next job as `JobConsumer` does; False when none is left or the job was handed back."""
-        for partition, records in enumerate(self.logs[CHAPTERS]):
-            offset = self.committed[partition]
-            if offset == len(records):
-                continue
-            source = f"{CHAPTERS}/{partition}/{offset}"
-            outcome = process(records[offset], source=source, worker=worker, handle=handle, abandoned=threading.Event())
+        for topic, partition, offset, raw in self._waiting():
+            source = f"{topic}/{partition}/{offset}"
+            outcome = process(raw, source=source, worker=worker, handle=handle, abandoned=threading.Event())
             if outcome.handed_back:
                 return False
             if outcome.dead_letter is not None:
                 self.send(DEAD_LETTERS, [outcome.dead_letter])
             if outcome.event is not None:
                 self.send(EVENTS, [outcome.event])
-            self.committed[partition] = offset + 1
+            self.committed[topic][partition] = offset + 1
             return True
         return False
+
+    def refresh(self) -> None:
+        return
+
+    def queued(self) -> set[tuple[str, int]]:
+        jobs = (decode(raw) for _topic, _partition, _offset, raw in self._waiting())
+        return {(job.book_id, job.part.index) for job in jobs if isinstance(job, ChapterJob)}
+
+    def lags(self) -> list[Lag]:
+        found = []
+        for topic, offsets in self.committed.items():
+            for partition, committed in enumerate(offsets):
+                records = self.logs[topic][partition]
+                jobs = (decode(raw) for raw in records[committed:])
+                seconds = sum(job.part.estimate for job in jobs if isinstance(job, ChapterJob))
+                found.append(Lag(topic, partition, committed, len(records), seconds))
+        return found
+
+    def _waiting(self) -> Iterator[tuple[str, int, int, bytes]]:
+        """Yield what is not committed, the express topic first: topic, partition, offset, message."""
+        for topic, offsets in self.committed.items():
+            for partition, committed in enumerate(offsets):
+                for offset, raw in enumerate(self.logs[topic][partition][committed:], committed):
+                    yield topic, partition, offset, raw
 
 
 class MemoryStore:
@@ -104,6 +125,10 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
+    def list(self, prefix: str) -> Iterator[str]:
+        names = (key.removeprefix(prefix).partition("/") for key in self.objects if key.startswith(prefix))
+        return iter(sorted({f"{prefix}{name}{slash}" for name, slash, _ in names}))
+
 
 class MemoryCheckpoint:
     """`Checkpoint` in dictionaries. Thread-safe."""
@@ -116,23 +141,42 @@ class MemoryCheckpoint:
         self._leases: dict[str, tuple[str, float]] = {}
         self._attempts: dict[str, int] = defaultdict(int)
         self._workers: dict[str, WorkerRecord] = {}
+        self._whole = False
+        self._queue: QueueRecord | None = None
 
-    def forget(self) -> None:
+    def lose(self) -> None:
         """Lose everything, as a Redis without its data does."""
         with self._lock:
             for memory in (self._books, self._parts, self._leases, self._attempts, self._workers):
                 memory.clear()
+            self._whole = False
+            self._queue = None
 
     def check(self) -> None:
         return
+
+    def is_whole(self) -> bool:
+        return self._whole
+
+    def declare_whole(self) -> None:
+        self._whole = True
 
     def seed(self, book: BookRecord, parts: Mapping[int, PartRecord]) -> None:
         with self._lock:
             self._books[book.book_id] = book
             self._parts[book.book_id] = dict(sorted(parts.items()))
 
+    def forget(self, book_id: str) -> None:
+        with self._lock:
+            self._books.pop(book_id, None)
+            self._parts.pop(book_id, None)
+
     def books(self) -> list[str]:
         return sorted(self._books, key=lambda book_id: self._books[book_id].start_time)
+
+    def stages(self) -> dict[str, Stage]:
+        in_order = sorted(self.books(), key=lambda book_id: not self._books[book_id].urgent)
+        return {book_id: self._books[book_id].stage for book_id in in_order}
 
     def book(self, book_id: str) -> BookRecord | None:
         return self._books.get(book_id)
@@ -142,6 +186,13 @@ class MemoryCheckpoint:
 
     def pending(self, book_id: str) -> int:
         return sum(record.state == "pending" for record in self.parts(book_id).values())
+
+    def ready(self, book_id: str) -> list[int]:
+        parts = self.parts(book_id)
+        return [index for index, each in parts.items() if each.state == "pending" and not each.retry_at]
+
+    def retries(self, book_id: str) -> dict[int, float]:
+        return {index: record.retry_at for index, record in self.parts(book_id).items() if record.retry_at}
 
     def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
         with self._lock:
@@ -172,10 +223,13 @@ class MemoryCheckpoint:
 
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._lock:
-            if self._owner(name) != holder:
+            if self._owner(name) not in {holder, ""}:
                 return False
             self._leases[name] = (holder, self._clock() + ttl)
             return True
+
+    def held(self, names: Sequence[str]) -> set[str]:
+        return {name for name in names if self._owner(name)}
 
     def release(self, name: str, holder: str) -> None:
         with self._lock:
@@ -191,6 +245,12 @@ class MemoryCheckpoint:
 
     def workers(self) -> list[WorkerRecord]:
         return [self._workers[name] for name in sorted(self._workers)]
+
+    def queue(self) -> QueueRecord | None:
+        return self._queue
+
+    def set_queue(self, queue: QueueRecord) -> None:
+        self._queue = queue
 
     def _owner(self, name: str) -> str:
         holder, until = self._leases.get(name, ("", 0.0))

@@ -19,13 +19,13 @@ from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import BookRecord, RedisCheckpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.messages import PartialWanted
+from e2a.placement import layouts
 from e2a.plan import Part, Plan, Reading
 from e2a.report import Report
 from e2a.settings import ProducerSettings, SpeechSettings, SynthSettings, load
 from e2a.storage import ObjectStore, keys, open_store, read_master, read_plan, read_report
-from e2a.topics import CHAPTERS, EVENTS, topics
+from e2a.topics import EVENTS, topics
 from producer import delivery, follow, ingest, options, preview, voices
-from producer.planner import speeds_of
 
 console = Console()
 complaints = Console(stderr=True)
@@ -223,8 +223,8 @@ def _on_the_cluster(settings: ProducerSettings, plan: Plan, store: ObjectStore, 
     admin.ensure_topics(topics(settings.partitions))
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
     before = checkpoint.book(plan.book_id)
-    speeds = speeds_of(checkpoint.workers(), admin.partitions()[CHAPTERS], time.time())
-    ingest.publish(plan, _missing_parts(plan, store), publisher, speeds)
+    where = layouts(admin.partitions(), checkpoint.workers(), checkpoint.queue(), time.time())
+    ingest.publish(plan, _missing_parts(plan, store), publisher, where)
     if detach:
         return ""
     with follow.display(console, plan.title) as show:

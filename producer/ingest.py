@@ -1,7 +1,7 @@
 """A book into the pipeline: files and plan to storage, then the announcement, then the missing jobs."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -14,13 +14,14 @@ from e2a import traits
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookPlanned, ChapterJob, chapter_job
+from e2a.placement import Layout, dispatch
 from e2a.plan import BITRATE, Chapter, Format, Output, Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
-from e2a.topics import CHAPTERS, EVENTS
+from e2a.topics import EVENTS
 from producer import cover, epub, voices
 from producer.edition import NoEdition, edition
 from producer.epub.archive import one_line
-from producer.planner import COVER, hour_of, make_plan, place
+from producer.planner import COVER, hour_of, make_plan
 from producer.sections.outline import Outline, outline
 from producer.speech import lexicon
 from producer.speech.lexicon import Lexicon
@@ -193,16 +194,18 @@ def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
     return [chapter_job(plan, part) for part in parts]
 
 
-def publish(plan: Plan, parts: Sequence[Part], publisher: Publisher, speeds: Sequence[float]) -> None:
-    """Announce the book, then publish a job for each of its missing parts, to the partitions whose speeds are given.
+def publish(
+    plan: Plan, parts: Sequence[Part], publisher: Publisher, topics: Mapping[str, Layout], *, urgent: bool = False
+) -> None:
+    """Announce the book, then publish a job for each of its missing parts, to topics whose layouts are given.
 
     The announcement comes first: the merger must know the book before it hears of its parts.
 
     Raises:
-        Retryable: Kafka cannot be reached. Publishing again is harmless.
+        Unavailable: Kafka cannot be reached. Publishing again is harmless.
     """
     publisher.send(EVENTS, [BookPlanned(book_id=plan.book_id)])
-    publisher.send(CHAPTERS, jobs(plan, parts), place(parts, speeds, first=int(plan.book_id, 16)))
+    dispatch(jobs(plan, parts), publisher, topics, urgent=urgent, first=int(plan.book_id, 16))
 
 
 @contextmanager

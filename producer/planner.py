@@ -1,13 +1,10 @@
 """An outline to a plan: sentences with their pauses and sources, parts, and where each part goes. Pure functions."""
 
-import heapq
 import re
-import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from e2a import traits
-from e2a.checkpoint import WorkerRecord
 from e2a.errors import ExitCode, UserError
 from e2a.plan import Chapter, Output, Part, Plan, Reading, Sentence, Source, Speech, part_digest
 from producer import accounting
@@ -32,8 +29,6 @@ PART_CHARACTERS = 5000
 """Most characters in a part: about a minute of work for a GPU."""
 MOST_PARAGRAPHS = 300_000
 """Of a book; the Bible has some 31,000 verses. A paragraph takes about 3 KB while a book is planned."""
-MEASURED = 10.0
-"""Seconds of work after which a worker's speed counts."""
 SMALLEST_LIMIT = 20
 """Characters; what is still too long for an engine when cut so small is said as it is."""
 HOUR = 3600.0
@@ -132,42 +127,6 @@ def say(section: Section, how: Manner) -> Said:
     if said.paragraphs:
         _lengthen(said.paragraphs, CHAPTER_PAUSE_MS)
     return said
-
-
-def place(parts: Iterable[Part], speeds: Sequence[float], *, first: int = 0) -> list[int]:
-    """Return a partition for each part: in reading order, each to the one that has the least work so far, in seconds.
-
-    Args:
-        parts: in reading order.
-        speeds: of each partition, in seconds of audio a second.
-        first: where equal loads begin, modulo their number: short books should not all meet in one.
-    """
-    loads = [(0.0, turn) for turn in range(len(speeds))]
-    placement = []
-    for part in parts:
-        load, turn = loads[0]
-        partition = (first + turn) % len(speeds)
-        placement.append(partition)
-        heapq.heapreplace(loads, (load + part.estimate / speeds[partition], turn))
-    return placement
-
-
-def speeds_of(workers: Iterable[WorkerRecord], partitions: int, now: float) -> list[float]:
-    """Return how fast each partition is worked off, in seconds of audio a second; the usual speed where none is known.
-
-    Args:
-        workers: what they said of themselves; one with several partitions shares its speed among them.
-        partitions: how many there are.
-        now: Unix time in seconds; those that were not heard of for too long do not count.
-    """
-    measured = {
-        partition: worker.audio_seconds / worker.work_seconds / len(worker.partitions)
-        for worker in workers
-        if not worker.is_silent(now) and worker.work_seconds >= MEASURED and worker.audio_seconds
-        for partition in worker.partitions
-    }
-    usual = statistics.median(measured.values()) if measured else 1.0
-    return [measured.get(partition, usual) for partition in range(partitions)]
 
 
 def split_parts(paragraphs: Sequence[Paragraph], limit: int) -> list[tuple[Sentence, ...]]:

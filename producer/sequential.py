@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from e2a.checkpoint import BookRecord, LeaseKeeper, progress
 from e2a.messages import Event
+from e2a.placement import even
 from e2a.plan import Part, Plan
 from e2a.report import Report
 from e2a.settings import SynthSettings
 from e2a.storage import ObjectStore
 from e2a.testing import MemoryBroker, MemoryCheckpoint
-from e2a.topics import EVENTS
+from e2a.topics import EVENTS, QUEUES
 from merger import ffmpeg
 from merger.excerpt import assemble_finished
 from merger.merge import Merger
@@ -61,7 +62,7 @@ def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSe
         leases=leases,
         status=status,
     )
-    publish(plan, parts, broker, speeds=[1.0])
+    publish(plan, parts, broker, dict.fromkeys(QUEUES, even(1)))
     while True:
         for event in broker.take(EVENTS):
             if isinstance(event, Event):

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from e2a.bus.config import client
-from e2a.errors import Retryable
+from e2a.errors import Unavailable
 from e2a.topics import FOR_EVER, Topic
 
 _RACES = {KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS}
@@ -32,7 +32,7 @@ class Admin:
         """Return the number of partitions of each topic.
 
         Raises:
-            Retryable: the cluster did not answer; the message names its address.
+            Unavailable: the cluster did not answer; the message names its address.
         """
         try:
             for attempt in stamina.retry_context(
@@ -42,14 +42,14 @@ class Admin:
                     # no longer at a time: a signal waits for the end of the call
                     topics = self._client.list_topics(timeout=min(1.0, self._patience)).topics
         except KafkaException as error:
-            raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+            raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def ensure_topics(self, wanted: Iterable[Topic]) -> None:
         """Make topics that are missing and grow those with too few partitions; return when all can be used.
 
         Raises:
-            Retryable: the cluster did not answer or refused.
+            Unavailable: the cluster did not answer or refused.
         """
         existing = self.partitions()
         topics = list(wanted)
@@ -66,20 +66,20 @@ class Admin:
                 future.result(self._patience)
             except KafkaException as error:
                 if error.args[0].code() not in _RACES:
-                    raise Retryable(f"Kafka {self._bootstrap}: topic {name}: {error.args[0].str()}") from error
+                    raise Unavailable(f"Kafka {self._bootstrap}: topic {name}: {error.args[0].str()}") from error
             except TimeoutError as error:
-                raise Retryable(f"Kafka {self._bootstrap}: topic {name}: no answer in {self._patience} s") from error
+                raise Unavailable(f"Kafka {self._bootstrap}: topic {name}: no answer in {self._patience} s") from error
         self._wait_for(topics)
 
     def _wait_for(self, topics: list[Topic]) -> None:
         for attempt in stamina.retry_context(
-            on=Retryable, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
+            on=Unavailable, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
         ):
             with attempt:
                 existing = self.partitions()
                 late = [topic.name for topic in topics if existing.get(topic.name, 0) < topic.partitions]
                 if late:
-                    raise Retryable(f"Kafka {self._bootstrap}: topics not ready: {', '.join(late)}")
+                    raise Unavailable(f"Kafka {self._bootstrap}: topics not ready: {', '.join(late)}")
 
 
 def _new(topic: Topic) -> NewTopic:

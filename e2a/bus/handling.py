@@ -52,4 +52,11 @@ def process(raw: bytes, *, source: str, worker: str, handle: Handler, abandoned:
 
 
 def _failed(job: ChapterJob, worker: str, error: Exception, *, retryable: bool) -> PartFailed:
-    return PartFailed(book_id=job.book_id, part=job.part.index, worker=worker, reason=str(error), retryable=retryable)
+    return PartFailed(
+        book_id=job.book_id,
+        part=job.part.index,
+        worker=worker,
+        reason=str(error),
+        retryable=retryable,
+        attempt=job.attempt,
+    )

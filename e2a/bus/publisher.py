@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivery
 
 from e2a.bus.config import producer
-from e2a.errors import Retryable
+from e2a.errors import Unavailable
 from e2a.messages import Message, encode
 
 
@@ -23,7 +23,7 @@ class Publisher(Protocol):
             partitions: one explicit partition a message; by default the book's key decides.
 
         Raises:
-            Retryable: not all were acknowledged in time. Some may have been: publish again.
+            Unavailable: not all were acknowledged in time. Some may have been: publish again.
         """
 
 
@@ -53,7 +53,7 @@ class KafkaPublisher:
             self._producer.poll(0.1)
         if refused := [error for error in answers if error is not None]:
             reason = f"{len(refused)} of {len(batch)} messages not acknowledged: {refused[0].str()}"
-            raise Retryable(f"Kafka {self._bootstrap}: {reason}")
+            raise Unavailable(f"Kafka {self._bootstrap}: {reason}")
 
     def _produce(
         self, topic: str, message: Message, partition: int, delivered: Callable[[KafkaError | None, Delivery], None]
@@ -73,4 +73,4 @@ class KafkaPublisher:
             except KafkaException as error:
                 if error.args[0].fatal() or error.args[0].code() == KafkaError._FATAL:
                     raise
-                raise Retryable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+                raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error

@@ -1,14 +1,18 @@
 """How far every book has got, who works on what, and leases. Redis holds a view that can be rebuilt from storage."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from e2a.checkpoint.leases import LeaseKeeper
 from e2a.checkpoint.records import (
+    ACTIVE,
     BookRecord,
     NotRecorded,
     PartRecord,
     Progress,
+    QueuedWork,
+    QueueRecord,
+    Stage,
     WorkerRecord,
     new_book,
     progress,
@@ -17,13 +21,17 @@ from e2a.checkpoint.records import (
 from e2a.checkpoint.redis import RedisCheckpoint
 
 __all__ = [
+    "ACTIVE",
     "BookRecord",
     "Checkpoint",
     "LeaseKeeper",
     "NotRecorded",
     "PartRecord",
     "Progress",
+    "QueueRecord",
+    "QueuedWork",
     "RedisCheckpoint",
+    "Stage",
     "WorkerRecord",
     "new_book",
     "progress",
@@ -32,16 +40,28 @@ __all__ = [
 
 
 class Checkpoint(Protocol):
-    """Every method raises `Retryable` when the server cannot be reached."""
+    """Every method raises `Unavailable` when the server cannot be reached."""
 
     def check(self) -> None:
-        """Raise `Retryable`, naming the address, unless the server answers."""
+        """Raise `Unavailable`, naming the address, unless the server answers."""
+
+    def is_whole(self) -> bool:
+        """Say whether `declare_whole` was called since the server was empty."""
+
+    def declare_whole(self) -> None:
+        """Say that all books of storage are recorded."""
 
     def seed(self, book: BookRecord, parts: Mapping[int, PartRecord]) -> None:
         """Set all records of a book at once, whatever was there."""
 
+    def forget(self, book_id: str) -> None:
+        """Remove all records of a book; nothing happens when it is not known."""
+
     def books(self) -> list[str]:
         """Return the ids of all books, the first submitted first."""
+
+    def stages(self) -> dict[str, Stage]:
+        """Return the stage of each book by its id: urgent books first, then the first submitted first."""
 
     def book(self, book_id: str) -> BookRecord | None:
         """Return a book, or None when it is not known."""
@@ -51,6 +71,12 @@ class Checkpoint(Protocol):
 
     def pending(self, book_id: str) -> int:
         """Return how many parts are neither done nor failed."""
+
+    def ready(self, book_id: str) -> list[int]:
+        """Return the parts that are neither done nor failed and do not wait to be tried again, in order."""
+
+    def retries(self, book_id: str) -> dict[int, float]:
+        """Return the parts that wait to be tried again, and the Unix time in seconds from which each is to be."""
 
     def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
         """Replace a book's record atomically. Raises `NotRecorded` when it is not known."""
@@ -69,7 +95,10 @@ class Checkpoint(Protocol):
         """Return how many holders died with a lease that `holder` could take now; 0 while somebody else holds it."""
 
     def renew(self, name: str, holder: str, ttl: float) -> bool:
-        """Hold a lease for `ttl` seconds more; False when it is no longer ours."""
+        """Hold a lease for `ttl` seconds more, also one that has run out and nobody took; False when it is not ours."""
+
+    def held(self, names: Sequence[str]) -> set[str]:
+        """Return those of some leases that anybody holds."""
 
     def release(self, name: str, holder: str) -> None:
         """Give a lease back and forget its attempts; nothing happens when it is not ours."""
@@ -82,3 +111,9 @@ class Checkpoint(Protocol):
 
     def workers(self) -> list[WorkerRecord]:
         """Return all workers heard of in the last five minutes, by name."""
+
+    def queue(self) -> QueueRecord | None:
+        """Return what waited in Kafka when somebody last looked, or None when nobody has."""
+
+    def set_queue(self, queue: QueueRecord) -> None:
+        """Say what waits in Kafka."""

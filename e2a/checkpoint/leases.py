@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from e2a import log
-from e2a.errors import Retryable
+from e2a.errors import Unavailable
 
 TTL = 6.0
 """Seconds after which a lease of a dead holder is free."""
@@ -35,7 +35,7 @@ class LeaseKeeper:
     Args:
         leases: the checkpoint.
         holder: name under which leases are held.
-        beat: called on every renewal, for whatever else must happen regularly; may raise `Retryable`.
+        beat: called on every renewal, for whatever else must happen regularly; may raise `Unavailable`.
     """
 
     def __init__(self, leases: Leases, holder: str, beat: Callable[[], None] = lambda: None) -> None:
@@ -64,7 +64,7 @@ class LeaseKeeper:
                 return 0
             try:
                 attempt = self._leases.claim(name, self._holder, TTL)
-            except Retryable as error:
+            except Unavailable as error:
                 logger.warning("lease.granted_unseen", name=name, reason=str(error))
                 attempt = 1
             if attempt:
@@ -78,7 +78,7 @@ class LeaseKeeper:
                 return 0
         try:
             return self._leases.deaths(name, self._holder)
-        except Retryable:
+        except Unavailable:
             return 0
 
     def release(self, name: str) -> None:
@@ -87,19 +87,40 @@ class LeaseKeeper:
             self._held.discard(name)
             try:
                 self._leases.release(name, self._holder)
-            except Retryable as error:
+            except Unavailable as error:
                 logger.warning("lease.not_released", name=name, reason=str(error))
+
+    def holds(self, name: str) -> bool:
+        """Say whether a lease is still ours: one that ran out and was taken is not. True when nobody can be asked.
+
+        What is done right after a True is fenced: nobody else may begin it for the lifetime of a lease.
+        """
+        with self._lock:
+            if name not in self._held:
+                return False
+            try:
+                if self._leases.renew(name, self._holder, TTL):
+                    return True
+            except Unavailable:
+                return True
+            self._held.discard(name)
+        logger.warning("lease.lost", name=name)
+        return False
 
     def renew(self) -> None:
         """Renew all leases once and call `beat`."""
         try:
-            with self._lock:
-                held = tuple(self._held)
-            for name in held:
-                self._leases.renew(name, self._holder, TTL)
+            for name in tuple(self._held):
+                self._renew(name)
             self._beat()
-        except Retryable as error:
+        except Unavailable as error:
             logger.warning("lease.not_renewed", reason=str(error))
+
+    def _renew(self, name: str) -> None:
+        with self._lock:  # else a lease that is being released would be taken again
+            if name in self._held and not self._leases.renew(name, self._holder, TTL):
+                self._held.discard(name)
+                logger.warning("lease.lost", name=name)
 
     def _run(self) -> None:
         while not self._stop.wait(TTL / 3):

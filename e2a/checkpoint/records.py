@@ -6,7 +6,9 @@ from typing import Any, Literal
 from e2a.plan import Frozen, Plan, Retake
 
 PartState = Literal["pending", "done", "failed"]
-Stage = Literal["synthesising", "assembling", "done", "failed"]
+Stage = Literal["synthesising", "assembling", "done", "failed", "paused", "cancelled"]
+ACTIVE: frozenset[Stage] = frozenset(["synthesising", "assembling"])
+"""Stages in which somebody works on a book, or should."""
 SILENT = 10.0
 """Seconds without a heartbeat after which a worker counts as silent."""
 
@@ -26,7 +28,11 @@ class PartRecord(Frozen):
     audio_bytes: int = 0
     worker: str = ""
     reason: str = ""
-    """Why it failed."""
+    """Why it failed, for good or the last time."""
+    attempts: int = 0
+    """How often it failed for reasons that may pass."""
+    retry_at: float = 0.0
+    """Unix time in seconds from which on it is to be tried again; 0 when it waits for nothing but a worker."""
     remade: int = 0
     """How often it was found missing or damaged in storage, and made anew."""
     retakes: tuple[Retake, ...] = ()
@@ -54,6 +60,26 @@ class BookRecord(Frozen):
     audio_seconds: float = 0.0
     audio_bytes: int = 0
     reason: str = ""
+    urgent: bool = False
+    """Whether it goes before other books."""
+
+
+class QueuedWork(Frozen):
+    """What waits in a partition of a topic of jobs."""
+
+    topic: str
+    partition: int
+    parts: int
+    seconds: float
+    """Expected seconds of audio."""
+
+
+class QueueRecord(Frozen):
+    """What waits in all partitions."""
+
+    taken: float
+    """Unix time in seconds."""
+    work: tuple[QueuedWork, ...] = ()
 
 
 class WorkerRecord(Frozen):
@@ -74,6 +100,11 @@ class WorkerRecord(Frozen):
     last_take: float = 0.0
     """Unix time at which the last take was made, in seconds; 0 before the first."""
     partitions: tuple[int, ...] = ()
+    """Of the chapters topic."""
+    express: tuple[int, ...] = ()
+    """Partitions of the express topic."""
+    problem: str = ""
+    """What it waits for, such as storage that is away; empty when nothing is wrong."""
     book_id: str = ""
     """Book of the part in hand; empty when the worker waits."""
     chapter: int = 0

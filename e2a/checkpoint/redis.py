@@ -1,8 +1,8 @@
 """The checkpoint in Redis: every key in one place, every update atomic. The only home of redis-py."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -10,12 +10,16 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
-from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, WorkerRecord
-from e2a.errors import Retryable
+from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, WorkerRecord
+from e2a.errors import Unavailable
 
 Record = TypeVar("Record", BookRecord, PartRecord)
 
 BOOKS = "e2a:books"
+STAGES = "e2a:stages"
+URGENT = "e2a:urgent"
+QUEUE = "e2a:queue"
+WHOLE = "e2a:whole"
 WORKER_TTL = 300
 """Seconds for which a worker that fell silent is still listed."""
 ATTEMPTS_TTL = 86_400
@@ -29,8 +33,10 @@ redis.call('expire', KEYS[2], ARGV[3])
 return attempt
 """
 _RENEW = """
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('pexpire', KEYS[1], ARGV[2])
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 """
 _RELEASE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -48,6 +54,10 @@ def _parts_key(book_id: str) -> str:
 
 def _pending_key(book_id: str) -> str:
     return f"e2a:book:{book_id}:pending"
+
+
+def _retries_key(book_id: str) -> str:
+    return f"e2a:book:{book_id}:retries"
 
 
 def _worker_key(worker: str) -> str:
@@ -82,22 +92,50 @@ class RedisCheckpoint:
         with self._errors():
             self._redis.ping()
 
+    def is_whole(self) -> bool:
+        with self._errors():
+            return bool(self._redis.exists(WHOLE))
+
+    def declare_whole(self) -> None:
+        with self._errors():
+            self._redis.set(WHOLE, "1")
+
     def seed(self, book: BookRecord, parts: Mapping[int, PartRecord]) -> None:
+        book_id = book.book_id
         pending = [str(index) for index, record in parts.items() if record.state == "pending"]
+        retries = {str(index): record.retry_at for index, record in parts.items() if record.retry_at}
         with self._errors(), self._redis.pipeline() as pipe:
-            pipe.delete(_parts_key(book.book_id), _pending_key(book.book_id))
-            pipe.hset(
-                _parts_key(book.book_id), mapping={str(i): record.model_dump_json() for i, record in parts.items()}
-            )
+            pipe.delete(_parts_key(book_id), _pending_key(book_id), _retries_key(book_id))
+            if parts:
+                pipe.hset(_parts_key(book_id), mapping={str(i): each.model_dump_json() for i, each in parts.items()})
             if pending:
-                pipe.sadd(_pending_key(book.book_id), *pending)
-            pipe.set(_book_key(book.book_id), book.model_dump_json())
-            pipe.zadd(BOOKS, {book.book_id: book.start_time})
+                pipe.sadd(_pending_key(book_id), *pending)
+            if retries:
+                pipe.zadd(_retries_key(book_id), retries)
+            _set_book(pipe, book)
+            pipe.zadd(BOOKS, {book_id: book.start_time})
+            pipe.execute()
+
+    def forget(self, book_id: str) -> None:
+        with self._errors(), self._redis.pipeline() as pipe:
+            pipe.delete(_book_key(book_id), _parts_key(book_id), _pending_key(book_id), _retries_key(book_id))
+            pipe.zrem(BOOKS, book_id)
+            pipe.hdel(STAGES, book_id)
+            pipe.srem(URGENT, book_id)
             pipe.execute()
 
     def books(self) -> list[str]:
         with self._errors():
             return [str(book_id) for book_id in self._redis.zrange(BOOKS, 0, -1)]
+
+    def stages(self) -> dict[str, Stage]:
+        with self._errors(), self._redis.pipeline() as pipe:
+            pipe.zrange(BOOKS, 0, -1)
+            pipe.hgetall(STAGES)
+            pipe.smembers(URGENT)
+            books, stages, urgent = pipe.execute()
+        in_order = sorted(books, key=lambda book_id: book_id not in urgent)
+        return {book_id: stages[book_id] for book_id in in_order if book_id in stages}
 
     def book(self, book_id: str) -> BookRecord | None:
         with self._errors():
@@ -114,6 +152,18 @@ class RedisCheckpoint:
         with self._errors():
             return int(self._redis.scard(_pending_key(book_id)))
 
+    def ready(self, book_id: str) -> list[int]:
+        with self._errors(), self._redis.pipeline() as pipe:
+            pipe.smembers(_pending_key(book_id))
+            pipe.zrange(_retries_key(book_id), 0, -1)
+            pending, waiting = pipe.execute()
+        return sorted(int(index) for index in set(pending) - set(waiting))
+
+    def retries(self, book_id: str) -> dict[int, float]:
+        with self._errors():
+            found = cast(list[tuple[str, float]], self._redis.zrange(_retries_key(book_id), 0, -1, withscores=True))
+        return {int(index): due for index, due in found}
+
     def update_book(self, book_id: str, change: Callable[[BookRecord], BookRecord]) -> BookRecord:
         def run(pipe: Pipeline) -> BookRecord:
             raw = pipe.get(_book_key(book_id))
@@ -121,7 +171,7 @@ class RedisCheckpoint:
                 raise NotRecorded(book_id)
             book = change(BookRecord.model_validate_json(str(raw)))
             pipe.multi()
-            pipe.set(_book_key(book_id), book.model_dump_json())
+            _set_book(pipe, book)
             return book
 
         return self._atomically(run, _book_key(book_id))
@@ -135,6 +185,10 @@ class RedisCheckpoint:
             pipe.multi()
             pipe.hset(_parts_key(book_id), str(index), record.model_dump_json())
             (pipe.sadd if record.state == "pending" else pipe.srem)(_pending_key(book_id), str(index))
+            if record.retry_at:
+                pipe.zadd(_retries_key(book_id), {str(index): record.retry_at})
+            else:
+                pipe.zrem(_retries_key(book_id), str(index))
             return record
 
         return self._atomically(run, _parts_key(book_id))
@@ -151,6 +205,13 @@ class RedisCheckpoint:
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._errors():
             return bool(self._renew(keys=_lease_keys(name)[:1], args=[holder, int(ttl * 1000)]))
+
+    def held(self, names: Sequence[str]) -> set[str]:
+        if not names:
+            return set()
+        with self._errors():
+            owners = self._redis.mget([_lease_keys(name)[0] for name in names])
+        return {name for name, owner in zip(names, owners, strict=True) if owner is not None}
 
     def release(self, name: str, holder: str) -> None:
         with self._errors():
@@ -170,6 +231,15 @@ class RedisCheckpoint:
             values = self._redis.mget(names) if names else []
         return [WorkerRecord.model_validate_json(value) for value in values if value is not None]
 
+    def queue(self) -> QueueRecord | None:
+        with self._errors():
+            raw = self._redis.get(QUEUE)
+        return None if raw is None else QueueRecord.model_validate_json(raw)
+
+    def set_queue(self, queue: QueueRecord) -> None:
+        with self._errors():
+            self._redis.set(QUEUE, queue.model_dump_json())
+
     def _atomically(self, run: Callable[[Pipeline], Record], key: str) -> Record:
         """Read, change and write one key; do it again whenever somebody else wrote in between."""
         with self._errors(), self._redis.pipeline() as pipe:
@@ -187,4 +257,10 @@ class RedisCheckpoint:
         try:
             yield
         except RedisError as error:
-            raise Retryable(f"{self._where}: {error}") from error
+            raise Unavailable(f"{self._where}: {error}") from error
+
+
+def _set_book(pipe: Pipeline, book: BookRecord) -> None:
+    pipe.set(_book_key(book.book_id), book.model_dump_json())
+    pipe.hset(STAGES, book.book_id, book.stage)
+    (pipe.sadd if book.urgent else pipe.srem)(URGENT, book.book_id)

@@ -1,13 +1,13 @@
 """Object storage: the only thing that must be kept. MinIO, S3 or a directory behind one protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Plan, Sidecar
+from e2a.plan import Order, Plan, Sidecar
 from e2a.report import Report
 from e2a.settings import Settings
 from e2a.storage import keys
@@ -18,9 +18,11 @@ __all__ = [
     "DirectoryStore",
     "ObjectStore",
     "S3Store",
+    "book_ids",
     "keys",
     "open_store",
     "read_master",
+    "read_order",
     "read_plan",
     "read_report",
     "read_sidecar",
@@ -30,12 +32,12 @@ __all__ = [
 class ObjectStore(Protocol):
     """Objects under slash-separated keys. A put is atomic: readers see the old object, the new one, or none.
 
-    Every method raises `Retryable` when the store cannot be reached or written, and every read of an object
+    Every method raises `Unavailable` when the store cannot be reached or written, and every read of an object
     that is not there raises `KeyError`.
     """
 
     def check(self) -> None:
-        """Raise `Retryable`, naming the address, unless the store can be written."""
+        """Raise `Unavailable`, naming the address, unless the store can be written."""
 
     def put(self, key: str, data: bytes) -> None:
         """Store bytes."""
@@ -63,6 +65,13 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens when there is none."""
 
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys of the objects directly below a prefix, and the prefixes below it, which end in a slash.
+
+        Args:
+            prefix: empty for everything, else it ends in a slash; nothing is below one that is not there.
+        """
+
 
 def open_store(settings: Settings) -> ObjectStore:
     """Return the store that the settings name.
@@ -85,11 +94,32 @@ def open_store(settings: Settings) -> ObjectStore:
         raise UserError(f"settings E2A_S3_*: {error}", ExitCode.CONFIG) from error
 
 
+def book_ids(store: ObjectStore) -> Iterator[str]:
+    """Yield the ids of all books of which anything is in storage.
+
+    Raises:
+        Unavailable: the store cannot be reached.
+    """
+    return (prefix.removeprefix(keys.BOOKS).rstrip("/") for prefix in store.list(keys.BOOKS) if prefix.endswith("/"))
+
+
+def read_order(store: ObjectStore, book_id: str) -> Order:
+    """Return what is wanted of a book; a book without an order that can be read is wanted.
+
+    Raises:
+        Unavailable: the store cannot be reached.
+    """
+    try:
+        return Order.model_validate_json(store.get(keys.book(book_id, keys.ORDER)))
+    except (KeyError, ValidationError):
+        return Order()
+
+
 def read_plan(store: ObjectStore, book_id: str) -> Plan | None:
     """Return the plan of a book, or None when there is none that can be read.
 
     Raises:
-        Retryable: the store cannot be reached.
+        Unavailable: the store cannot be reached.
     """
     try:
         return Plan.model_validate_json(store.get(keys.book(book_id, keys.PLAN)))
@@ -106,7 +136,7 @@ def read_sidecar(store: ObjectStore, digest: str, bitrate: int) -> Sidecar | Non
         bitrate: of the AAC, in bits a second.
 
     Raises:
-        Retryable: the store cannot be reached.
+        Unavailable: the store cannot be reached.
     """
     sidecar = read_master(store, digest)
     if sidecar is None or bitrate not in sidecar.aac:
@@ -118,7 +148,7 @@ def read_master(store: ObjectStore, digest: str) -> Sidecar | None:
     """Return the sidecar of a part whose master is there, and as long as it should be, whatever AAC there is of it.
 
     Raises:
-        Retryable: the store cannot be reached.
+        Unavailable: the store cannot be reached.
     """
     try:
         sidecar = Sidecar.model_validate_json(store.get(keys.part_sidecar(digest)))
@@ -136,7 +166,7 @@ def read_report(store: ObjectStore, book_id: str, key: Callable[[str], str] = ke
         key: `keys.partial_report` for what is finished of a book.
 
     Raises:
-        Retryable: the store cannot be reached.
+        Unavailable: the store cannot be reached.
     """
     try:
         report = Report.model_validate_json(store.get(key(book_id)))

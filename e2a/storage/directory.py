@@ -10,10 +10,12 @@ from typing import TypeVar
 
 import stamina
 
-from e2a.errors import Retryable
+from e2a.errors import Unavailable
 
 Result = TypeVar("Result")
 CHUNK = 1 << 20
+TEMPORARY = ".tmp"
+"""Suffix of files that are not whole yet."""
 
 
 class DirectoryStore:
@@ -32,9 +34,9 @@ class DirectoryStore:
         try:
             self._root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Retryable(f"storage directory {self._root}: {error.strerror}") from error
+            raise Unavailable(f"storage directory {self._root}: {error.strerror}") from error
         if not os.access(self._root, os.W_OK | os.X_OK):
-            raise Retryable(f"storage directory {self._root}: not writable")
+            raise Unavailable(f"storage directory {self._root}: not writable")
 
     def put(self, key: str, data: bytes) -> None:
         self._write(key, lambda temporary: temporary.write_bytes(data))
@@ -69,6 +71,15 @@ class DirectoryStore:
     def delete(self, key: str) -> None:
         self._call(key, lambda: self._path(key).unlink(missing_ok=True))
 
+    def list(self, prefix: str) -> Iterator[str]:
+        try:
+            entries = self._read(prefix, lambda: sorted(self._path(prefix).iterdir()))
+        except KeyError:
+            return
+        for entry in entries:
+            if entry.suffix != TEMPORARY:
+                yield f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}"
+
     def _path(self, key: str) -> Path:
         path = self._root / key
         if not path.is_relative_to(self._root) or ".." in path.parts:
@@ -97,7 +108,7 @@ class DirectoryStore:
                 with attempt:
                     return request()
         except OSError as error:
-            raise Retryable(f"storage {self._root}: {key}: {error.strerror}") from error
+            raise Unavailable(f"storage {self._root}: {key}: {error.strerror}") from error
         raise AssertionError("unreachable: the retry context returns or raises")
 
 
@@ -105,7 +116,7 @@ class DirectoryStore:
 def renamed(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; flush it to disk and rename it on success, remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}{TEMPORARY}")
     temporary.touch()
     try:
         yield temporary

@@ -4,13 +4,16 @@ from e2a.plan import CLIP
 
 PLAN = "plan.json"
 SOURCE = "source.epub"
+ORDER = "order.json"
+BOOKS = "books/"
+"""What the keys of all books begin with."""
 EDITION = "edition.epub"
 """The book as EPUB 3, every sentence an element: what a read-along edition is made of."""
 
 
 def book(book_id: str, name: str) -> str:
     """Return the key of a file that belongs to one book."""
-    return f"books/{book_id}/{name}"
+    return f"{BOOKS}{book_id}/{name}"
 
 
 def output(book_id: str, name: str) -> str:

@@ -12,7 +12,7 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
-from e2a.errors import Retryable
+from e2a.errors import Unavailable
 from e2a.storage.directory import CHUNK, renamed
 
 Result = TypeVar("Result")
@@ -72,6 +72,10 @@ class S3Store:
     def delete(self, key: str) -> None:
         self._call(lambda: self._client.remove_object(self._bucket, key))
 
+    def list(self, prefix: str) -> Iterator[str]:
+        found = self._call(lambda: list(self._client.list_objects(self._bucket, prefix=prefix)))
+        yield from (each.object_name for each in found if each.object_name and each.object_name != prefix)
+
     def _chunks(self, key: str) -> Iterator[bytes]:
         response = self._client.get_object(self._bucket, key)
         try:
@@ -101,9 +105,9 @@ class S3Store:
         except S3Error as error:
             if error.code in _MISSING:
                 raise KeyError(error.object_name) from error
-            raise Retryable(f"{self._where}: {error.code}: {error.message}") from error
+            raise Unavailable(f"{self._where}: {error.code}: {error.message}") from error
         except (HTTPError, MinioException) as error:  # an OSError is a local file's: urllib3 wraps those of sockets
-            raise Retryable(f"{self._where}: {error}") from error
+            raise Unavailable(f"{self._where}: {error}") from error
 
 
 def _is_transient(error: Exception) -> bool:

@@ -38,14 +38,14 @@ class OnMemory:
         self._broker.send_raw(CHAPTERS, raw, partition)
 
     def consume(self, handle: Handler, records: int) -> None:
-        while sum(self._broker.committed) < records and self._broker.step(handle, "worker"):
+        while sum(self.committed()) < records and self._broker.step(handle, "worker"):
             pass
 
     def read(self, topic: str) -> list[Message]:
         return self._broker.messages(topic)
 
     def committed(self) -> list[int]:
-        return self._broker.committed
+        return self._broker.committed[CHAPTERS]
 
 
 class OnKafka:

@@ -1,11 +1,21 @@
 """One class of tests for every checkpoint: memory and Redis."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 import redis as redis_py
 
-from e2a.checkpoint import BookRecord, Checkpoint, NotRecorded, PartRecord, RedisCheckpoint, WorkerRecord
+from e2a.checkpoint import (
+    BookRecord,
+    Checkpoint,
+    NotRecorded,
+    PartRecord,
+    QueuedWork,
+    QueueRecord,
+    RedisCheckpoint,
+    WorkerRecord,
+)
 from e2a.errors import Retryable
 from e2a.testing import Clock, MemoryCheckpoint
 
@@ -150,7 +160,67 @@ class TestCheckpoint:
         checkpoint.claim("part/x", "anna", ttl=60)
         assert checkpoint.renew("part/x", "anna", ttl=60)
         assert not checkpoint.renew("part/x", "bert", ttl=60)
-        assert not checkpoint.renew("part/y", "anna", ttl=60)
+
+    def test_renews_what_nobody_took(self, checkpoint: Checkpoint) -> None:
+        """A lease that has run out is its holder's again unless somebody was quicker; nobody counts as dead for it."""
+        assert checkpoint.renew("part/y", "anna", ttl=60)
+        assert not checkpoint.renew("part/y", "bert", ttl=60)
+        assert checkpoint.deaths("part/y", "anna") == 0
+
+    def test_tells_leases_that_are_held(self, checkpoint: Checkpoint) -> None:
+        """Of many leases those are told that anybody holds now."""
+        checkpoint.claim("part/x", "anna", ttl=60)
+        checkpoint.claim("part/z", "bert", ttl=60)
+        checkpoint.release("part/z", "bert")
+        assert checkpoint.held(["part/x", "part/y", "part/z"]) == {"part/x"}
+        assert checkpoint.held([]) == set()
+
+    def test_is_whole_when_somebody_says_so(self, checkpoint: Checkpoint) -> None:
+        """An empty checkpoint does not pass for one that knows all books."""
+        assert not checkpoint.is_whole()
+        checkpoint.declare_whole()
+        assert checkpoint.is_whole()
+
+    def test_forgets_a_book(self, checkpoint: Checkpoint) -> None:
+        """Nothing of a book is left, the others stay, and forgetting it again does nothing."""
+        checkpoint.seed(book("b1").model_copy(update={"urgent": True}), PARTS)
+        checkpoint.seed(book("b2"), PARTS)
+        for _ in range(2):
+            checkpoint.forget("b1")
+        assert (checkpoint.books(), list(checkpoint.stages())) == (["b2"], ["b2"])
+        assert (checkpoint.book("b1"), checkpoint.parts("b1"), checkpoint.ready("b1")) == (None, {}, [])
+
+    def test_tells_stages_of_urgent_books_first(self, checkpoint: Checkpoint) -> None:
+        """Each book is listed with its stage: urgent ones first, then in order of submission; both may change."""
+        checkpoint.seed(book("late", 3.0), PARTS)
+        checkpoint.seed(book("urgent", 2.0).model_copy(update={"urgent": True}), PARTS)
+        checkpoint.seed(book("early", 1.0), PARTS)
+        checkpoint.update_book("late", lambda record: record.model_copy(update={"stage": "paused"}))
+        found = {"urgent": "synthesising", "early": "synthesising", "late": "paused"}
+        assert list(checkpoint.stages().items()) == list(found.items())
+        checkpoint.update_book("urgent", lambda record: record.model_copy(update={"urgent": False}))
+        assert list(checkpoint.stages()) == ["early", "urgent", "late"]
+
+    def test_parts_that_wait_to_be_tried_again_are_not_ready(self, checkpoint: Checkpoint) -> None:
+        """A part with a time to be tried again is pending but not ready until the time is taken away."""
+
+        def at(due: float) -> Callable[[PartRecord], PartRecord]:
+            return lambda record: record.model_copy(update={"retry_at": due})
+
+        checkpoint.seed(book(), PARTS | {2: PartRecord(chapter=0, estimate=1.0, retry_at=5.5)})
+        assert (checkpoint.ready("b1"), checkpoint.retries("b1")) == ([1, 10], {2: 5.5})
+        checkpoint.update_part("b1", 10, at(7.25))
+        assert (checkpoint.ready("b1"), checkpoint.retries("b1")) == ([1], {2: 5.5, 10: 7.25})
+        checkpoint.update_part("b1", 2, at(0.0))
+        assert (checkpoint.ready("b1"), checkpoint.retries("b1")) == ([1, 2], {10: 7.25})
+        assert checkpoint.pending("b1") == 3
+
+    def test_knows_what_waits(self, checkpoint: Checkpoint) -> None:
+        """What waits in Kafka is as somebody last said; at first nobody has."""
+        assert checkpoint.queue() is None
+        work = (QueuedWork(topic="e2a.chapters", partition=1, parts=2, seconds=3.5),)
+        checkpoint.set_queue(QueueRecord(taken=9.0, work=work))
+        assert checkpoint.queue() == QueueRecord(taken=9.0, work=work)
 
     def test_lists_workers_until_they_sign_off(self, checkpoint: Checkpoint) -> None:
         """The last heartbeat of each worker is listed, by name."""

@@ -14,7 +14,7 @@ import pytest
 import stamina
 
 from e2a.errors import Retryable
-from e2a.storage import DirectoryStore, ObjectStore, S3Store
+from e2a.storage import DirectoryStore, ObjectStore, S3Store, book_ids
 from e2a.testing import MemoryStore
 from tests.servers import MINIO_KEYS
 
@@ -53,6 +53,17 @@ class TestObjectStore:
         store.put("key", b"value")
         store.check()
         assert store.get("key") == b"value"
+
+    def test_lists_what_is_directly_below(self, store: ObjectStore) -> None:
+        """A prefix has objects, and prefixes that end in a slash; what is deeper is not told."""
+        store.check()
+        for key in ("books/b1/plan.json", "books/b1/output/book.m4b", "books/b2/plan.json", "note"):
+            store.put(key, b"x")
+        assert sorted(store.list("")) == ["books/", "note"]
+        assert sorted(store.list("books/")) == ["books/b1/", "books/b2/"]
+        assert sorted(store.list("books/b1/")) == ["books/b1/output/", "books/b1/plan.json"]
+        assert list(store.list("voices/")) == []
+        assert sorted(book_ids(store)) == ["b1", "b2"]
 
     def test_replaces_an_object(self, store: ObjectStore) -> None:
         """A second put under the same key wins."""

@@ -68,8 +68,10 @@ def test_handed_back_for_no_reason() -> None:
 
 def test_retryable() -> None:
     """What may work later is a failed part that can be retried, and no dead letter."""
-    outcome = handled(encode(a_job(a_part(4))), raising(Retryable("storage is away")))
-    failed = PartFailed(book_id=a_job().book_id, part=4, worker="gpu-0", reason="storage is away", retryable=True)
+    outcome = handled(encode(a_job(a_part(4), attempt=2)), raising(Retryable("storage is away")))
+    failed = PartFailed(
+        book_id=a_job().book_id, part=4, worker="gpu-0", reason="storage is away", retryable=True, attempt=2
+    )
     assert outcome == Outcome(event=failed)
 
 
@@ -77,8 +79,10 @@ def test_poison() -> None:
     """What will never work is a failed part that is not retried, and a dead letter with the message as read."""
     raw = encode(a_job(a_part(4)))
     outcome = handled(raw, raising(Poison("no voice")))
-    failed = PartFailed(book_id=a_job().book_id, part=4, worker="gpu-0", reason="no voice", retryable=False)
-    letter = DeadLetter(book_id=a_job().book_id, reason="no voice", source=SOURCE, payload=raw.decode())
+    failed = PartFailed(book_id=a_job().book_id, part=4, worker="gpu-0", reason="no voice", retryable=False, attempt=1)
+    letter = DeadLetter(
+        book_id=a_job().book_id, part=4, attempts=1, reason="no voice", source=SOURCE, payload=raw.decode()
+    )
     assert outcome == Outcome(event=failed, dead_letter=letter)
 
 

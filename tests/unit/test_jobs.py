@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from e2a.messages import BookPlanned, ChapterJob, Message
+from e2a.placement import even
 from e2a.plan import BITRATE, Output, Plan
 from e2a.storage import keys
 from e2a.testing import MemoryBroker, MemoryStore
-from e2a.topics import CHAPTERS, EVENTS
+from e2a.topics import CHAPTERS, EVENTS, QUEUES
 from producer import ingest
 from producer.ingest import Options, output_of
 from tests.unit.books import small_epub, small_plan
@@ -45,15 +46,15 @@ def plan() -> Plan:
     return small_plan(*CHAPTERS_OF_TEXT)
 
 
-def publish(plan: Plan, store: MemoryStore, broker: Broker, speeds: list[float]) -> None:
+def publish(plan: Plan, store: MemoryStore, broker: Broker, partitions: int = 1) -> None:
     """Publish what is missing of a book."""
-    ingest.publish(plan, ingest.missing_parts(plan, store), broker, speeds)
+    ingest.publish(plan, ingest.missing_parts(plan, store), broker, dict.fromkeys(QUEUES, even(partitions)))
 
 
 def test_publish(plan: Plan, store: MemoryStore) -> None:
     """The book is announced before its jobs, which carry its parts and how they are spoken, in reading order."""
     broker = Broker(partitions=1)
-    publish(plan, store, broker, speeds=[1.0])
+    publish(plan, store, broker)
     assert broker.order == [EVENTS, CHAPTERS]
     assert broker.messages(EVENTS) == [BookPlanned(book_id=plan.book_id)]
     assert broker.jobs == [
@@ -64,7 +65,7 @@ def test_publish(plan: Plan, store: MemoryStore) -> None:
 def test_publish_over_partitions(plan: Plan, store: MemoryStore) -> None:
     """Jobs go where the least work is: the long chapter has a partition for itself."""
     broker = Broker(partitions=3)
-    publish(plan, store, broker, speeds=[1.0] * 3)
+    publish(plan, store, broker, partitions=3)
     assert sorted(len(log) for log in broker.logs[CHAPTERS]) == [1, 2, 2]
 
 
@@ -73,11 +74,11 @@ def test_only_missing_parts_are_published(plan: Plan, store: MemoryStore) -> Non
     put_part(store, plan.parts[1])
     put_part(store, plan.parts[3])
     broker = Broker(partitions=1)
-    publish(plan, store, broker, speeds=[1.0])
+    publish(plan, store, broker)
     assert [job.part.index for job in broker.jobs] == [0, 2, 4]
     for part in plan.parts:
         put_part(store, part)
-    publish(plan, store, broker, speeds=[1.0])
+    publish(plan, store, broker)
     assert len(broker.jobs) == 3
     assert len(broker.messages(EVENTS)) == 2
 

@@ -6,7 +6,7 @@ import pytest
 
 from e2a.checkpoint import LeaseKeeper, leases
 from e2a.checkpoint.leases import TTL
-from e2a.errors import Retryable
+from e2a.errors import Unavailable
 from e2a.testing import Clock, MemoryCheckpoint
 
 NAME = "part/d1"
@@ -35,7 +35,7 @@ class Checkpoint(MemoryCheckpoint):
 
     def _answer(self) -> None:
         if self.away:
-            raise Retryable("Redis: refused")
+            raise Unavailable("Redis: refused")
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_beat_may_fail(checkpoint: Checkpoint, clock: Clock, theirs: LeaseKeeper
     """A beat that cannot be heard is not an exception, and the leases are renewed all the same."""
 
     def beat() -> None:
-        raise Retryable("Redis: refused")
+        raise Unavailable("Redis: refused")
 
     keeper = LeaseKeeper(checkpoint, "gpu-0", beat)
     keeper.claim(NAME)
@@ -202,7 +202,7 @@ def test_thread_renews(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) 
     def beat() -> None:
         beats.append("beat")
         if len(beats) == 1:
-            raise Retryable("Redis: refused")
+            raise Unavailable("Redis: refused")
         enough.set()
 
     with LeaseKeeper(checkpoint, "gpu-0", beat):

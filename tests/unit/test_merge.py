@@ -307,7 +307,7 @@ def test_a_finished_book_announced_again(scene: Scene) -> None:
     """A finished book is not assembled or announced again, neither on a second submission nor from an empty Redis."""
     scene.planned(0, 1, 2)
     scene.merger.conclude(BOOK)
-    for happen in (lambda: None, scene.checkpoint.forget):
+    for happen in (lambda: None, scene.checkpoint.lose):
         happen()
         assert scene.planned()
         scene.merger.conclude(BOOK)
@@ -333,7 +333,7 @@ def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.Mo
     """A Redis that forgets everything while a book is assembled is filled again: the book is done."""
 
     def assemble(plan: Plan, store: ObjectStore, *, cancelled: threading.Event) -> Report:
-        scene.checkpoint.forget()
+        scene.checkpoint.lose()
         return scene.assemble(plan, store, cancelled=cancelled)
 
     monkeypatch.setattr(merge, "assemble", assemble)
@@ -346,7 +346,7 @@ def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.Mo
 def test_checkpoint_emptied_after_the_last_part(scene: Scene) -> None:
     """A Redis that forgets everything just before the assembly is filled again, and the sweep finds the book."""
     scene.planned(0, 1, 2)
-    scene.checkpoint.forget()
+    scene.checkpoint.lose()
     scene.merger.conclude(BOOK)
     assert scene.merger.unconcluded() == [BOOK]
     scene.merger.conclude(BOOK)
@@ -356,7 +356,7 @@ def test_checkpoint_emptied_after_the_last_part(scene: Scene) -> None:
 def test_checkpoint_emptied_before_a_failure(scene: Scene) -> None:
     """A failure that meets an empty Redis is recorded when the book is known again."""
     scene.planned(0, 1)
-    scene.checkpoint.forget()
+    scene.checkpoint.lose()
     assert scene.fail(2)
     assert scene.states == ["done", "done", "failed"]
 

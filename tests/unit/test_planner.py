@@ -1,6 +1,5 @@
 """An outline to a plan: what is spoken with which pauses, in which parts, and where each part goes."""
 
-from collections import defaultdict
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -10,12 +9,11 @@ from hypothesis import strategies as st
 
 from e2a import traits
 from e2a.errors import ExitCode, UserError
-from e2a.plan import Metadata, Output, Part, Plan, Reading, Sentence, Source, Speech, part_digest
+from e2a.plan import Metadata, Output, Plan, Reading, Sentence, Source, Speech, part_digest
 from producer.epub import Cover, Entry
-from producer.planner import PART_CHARACTERS, Paragraph, is_speakable, place, speeds_of, split_parts
+from producer.planner import PART_CHARACTERS, Paragraph, is_speakable, split_parts
 from producer.speech import lexicon
 from tests.unit.books import plan_of, small_book, small_plan
-from tests.unit.builders import a_worker_record
 
 SPEECH = Speech(engine="simulated", language="en")
 LONG = "The lamp on the quiet road was lit"
@@ -262,67 +260,3 @@ def test_splitting_ends_at_paragraphs(paragraphs: list[Paragraph], limit: int) -
 def test_splitting_is_not_petty(paragraphs: list[Paragraph], limit: int) -> None:
     """Two neighbouring parts would not fit into one."""
     assert all(size(one) + size(other) > limit for one, other in pairwise(split_parts(paragraphs, limit)))
-
-
-def part(estimate: float) -> Part:
-    return Part(index=0, chapter=0, digest="0" * 64, estimate=estimate, sentences=())
-
-
-PARTS = st.lists(st.integers(1, 1000).map(part), max_size=40)
-
-
-@given(PARTS, st.integers(1, 9))
-def test_placement_is_to_the_least_loaded(parts: list[Part], partitions: int) -> None:
-    """Each part, in reading order, goes to a partition that no other has less work than."""
-    loads: dict[int, float] = defaultdict(float)
-    placement = place(parts, [1.0] * partitions)
-    assert len(placement) == len(parts)
-    for each, partition in zip(parts, placement, strict=True):
-        assert loads[partition] == min(loads[number] for number in range(partitions))
-        loads[partition] += each.estimate
-
-
-@given(PARTS, st.integers(1, 9))
-def test_placement_is_even(parts: list[Part], partitions: int) -> None:
-    """Partitions end together: at most the longest part lies between them."""
-    loads = [0.0] * partitions
-    for each, partition in zip(parts, place(parts, [1.0] * partitions), strict=True):
-        loads[partition] += each.estimate
-    assert max(loads) - min(loads) <= max((each.estimate for each in parts), default=0.0)
-
-
-def test_placement_in_reading_order() -> None:
-    """The beginning of a book is on as many partitions as there are, so it is heard first."""
-    assert place([part(9), part(1), part(1), part(1)], [1.0] * 3) == [0, 1, 2, 1]
-
-
-def test_books_begin_in_different_partitions() -> None:
-    """Books of one part do not all meet in one partition: each begins where its number says."""
-    assert [place([part(1)], [1.0] * 3, first=first) for first in (0, 1, 5)] == [[0], [1], [2]]
-    assert place([part(9), part(1), part(1), part(1)], [1.0] * 3, first=2) == [2, 0, 1, 0]
-
-
-def test_a_slow_partition_gets_less() -> None:
-    """A partition that is worked off at half the speed gets half of the work, so that all end together."""
-    placement = place([part(1)] * 30, [1.0, 0.5, 1.0])
-    assert [placement.count(partition) for partition in range(3)] == [12, 6, 12]
-
-
-@given(st.lists(st.integers(1, 1000).map(part), max_size=40), st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=1))
-def test_partitions_end_together(parts: list[Part], speeds: list[float]) -> None:
-    """At any speeds, at most the longest part of the slowest lies between the partitions."""
-    loads = [0.0] * len(speeds)
-    for each, partition in zip(parts, place(parts, speeds), strict=True):
-        loads[partition] += each.estimate / speeds[partition]
-    longest = max((each.estimate for each in parts), default=0.0) / min(speeds)
-    assert max(loads) - min(loads) <= longest + 1e-6
-
-
-def test_measured_speeds() -> None:
-    """Speeds are what workers have measured; the rest is taken to be as usual, and who is silent does not count."""
-    fast = a_worker_record("a", partitions=(0,), audio_seconds=400.0, work_seconds=100.0, last_seen=1000.0)
-    shared = a_worker_record("b", partitions=(1, 2), audio_seconds=400.0, work_seconds=100.0, last_seen=1000.0)
-    gone = a_worker_record("c", partitions=(3,), audio_seconds=1.0, work_seconds=100.0, last_seen=0.0)
-    new = a_worker_record("d", partitions=(4,), audio_seconds=9.0, work_seconds=1.0, last_seen=1000.0)
-    assert speeds_of([fast, shared, gone, new], 5, now=1001.0) == [4.0, 2.0, 2.0, 2.0, 2.0]
-    assert speeds_of([gone, new], 2, now=1001.0) == [1.0, 1.0]

@@ -42,7 +42,9 @@ def test_exit_codes_never_change() -> None:
         "BAD_INPUT": 65,
         "NO_INPUT": 66,
         "UNAVAILABLE": 69,
+        "STUCK": 70,
         "CANNOT_WRITE": 73,
+        "FAILING": 75,
         "CONFIG": 78,
         "INTERRUPTED": 130,
     }
