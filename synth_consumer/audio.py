@@ -189,10 +189,7 @@ def decode(recording: bytes) -> tuple[Pcm, int]:
             rate = stream.rate
     except av.FFmpegError as error:
         raise ValueError(f"it cannot be read as audio: {error.strerror}") from error
-    pcm = np.concatenate([np.zeros(0, np.float32), *pieces])
-    if not np.isfinite(pcm).all():
-        raise ValueError("some of its samples are not numbers")
-    return pcm, rate
+    return np.concatenate([np.zeros(0, np.float32), *pieces]), rate
 
 
 def _decoded(container: "av.container.InputContainer", stream: av.AudioStream) -> Iterator[Pcm]:
@@ -202,6 +199,8 @@ def _decoded(container: "av.container.InputContainer", stream: av.AudioStream) -
     for frame in container.decode(stream):
         for converted in interleaved.resample(frame):
             channels = converted.to_ndarray().reshape(-1, converted.layout.nb_channels)
+            if not np.isfinite(channels).all():
+                raise ValueError("some of its samples are not numbers")
             piece = channels[:wanted].mean(axis=1, dtype=np.float32)
             wanted -= len(piece)
             yield piece

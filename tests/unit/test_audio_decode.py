@@ -121,8 +121,9 @@ def test_hours_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
         (picture(), "there is no audio in it"),
         (recording(tone())[:20] + b"\x77\x77" + recording(tone())[22:], "none that FFmpeg can decode"),
         (recording(np.full((1, RATE), np.nan, np.float32)), "some of its samples are not numbers"),
+        (recording(np.full((1, RATE), 0x7FA00000, np.uint32).view(np.float32)), "some of its samples are not numbers"),
     ],
-    ids=["empty", "page", "header", "picture", "codec", "nan"],
+    ids=["empty", "page", "header", "picture", "codec", "nan", "signalling nan"],
 )
 def test_what_is_no_recording_is_refused(content: bytes, reason: str) -> None:
     """The reason says what is wrong with it."""
