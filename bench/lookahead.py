@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from e2a import log
-from e2a.bus import JobConsumer, KafkaPublisher, consumer
+from e2a.bus import JobConsumer, KafkaPublisher, membership
 from e2a.messages import ChapterJob, PartDone, encode
 from e2a.topics import CHAPTERS
 from tests import servers
@@ -57,8 +57,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="e2a-bench-") as folder, servers.kafka(Path(folder)) as bootstrap:
         for seconds, count in SHAPES:
             ideal = seconds * count
-            for look_ahead in (1, consumer.LOOK_AHEAD):
-                with mock.patch.object(consumer, "LOOK_AHEAD", look_ahead):
+            for look_ahead in (1, membership.LOOK_AHEAD):
+                with mock.patch.object(membership, "LOOK_AHEAD", look_ahead):
                     wall = wall_seconds(bootstrap, seconds, count)
                 row = {"look_ahead": look_ahead, "job_s": seconds, "jobs": count, "wall_s": round(wall, 2)}
                 print(json.dumps(row | {"waits_ms_a_job": round((wall - ideal) / count * 1000, 1)}), flush=True)

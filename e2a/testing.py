@@ -6,10 +6,12 @@ Unit tests and sequential mode run on it.
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from e2a.bus import Handler, Lag, process
 from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, WorkerRecord
+from e2a.errors import Poison
 from e2a.messages import ChapterJob, Message, decode, encode
 from e2a.storage.directory import renamed
 from e2a.topics import DEAD_LETTERS, EVENTS, QUEUES
@@ -74,18 +76,25 @@ class MemoryBroker:
         return
 
     def queued(self) -> set[tuple[str, int]]:
-        jobs = (decode(raw) for _topic, _partition, _offset, raw in self._waiting())
-        return {(job.book_id, job.part.index) for job in jobs if isinstance(job, ChapterJob)}
+        return {(job.book_id, job.part.index) for _where, job in self._jobs()}
 
     def lags(self) -> list[Lag]:
-        found = []
-        for topic, offsets in self.committed.items():
-            for partition, committed in enumerate(offsets):
-                records = self.logs[topic][partition]
-                jobs = (decode(raw) for raw in records[committed:])
-                seconds = sum(job.part.estimate for job in jobs if isinstance(job, ChapterJob))
-                found.append(Lag(topic, partition, committed, len(records), seconds))
-        return found
+        seconds: dict[tuple[str, int], float] = defaultdict(float)
+        for where, job in self._jobs():
+            seconds[where] += job.part.estimate
+        return [
+            Lag(topic, partition, committed, len(self.logs[topic][partition]), seconds[topic, partition])
+            for topic, offsets in self.committed.items()
+            for partition, committed in enumerate(offsets)
+        ]
+
+    def _jobs(self) -> Iterator[tuple[tuple[str, int], ChapterJob]]:
+        """Yield topic, partition and job of what can be read of `_waiting`."""
+        for topic, partition, _offset, raw in self._waiting():
+            with suppress(Poison):
+                job = decode(raw)
+                if isinstance(job, ChapterJob):
+                    yield (topic, partition), job
 
     def _waiting(self) -> Iterator[tuple[str, int, int, bytes]]:
         """Yield what is not committed, the express topic first: topic, partition, offset, message."""
@@ -178,11 +187,18 @@ class MemoryCheckpoint:
         in_order = sorted(self.books(), key=lambda book_id: not self._books[book_id].urgent)
         return {book_id: self._books[book_id].stage for book_id in in_order}
 
+    def stage(self, book_id: str) -> Stage | None:
+        book = self._books.get(book_id)
+        return None if book is None else book.stage
+
     def book(self, book_id: str) -> BookRecord | None:
         return self._books.get(book_id)
 
     def parts(self, book_id: str) -> dict[int, PartRecord]:
         return dict(self._parts.get(book_id, {}))
+
+    def part(self, book_id: str, index: int) -> PartRecord | None:
+        return self._parts.get(book_id, {}).get(index)
 
     def pending(self, book_id: str) -> int:
         return sum(record.state == "pending" for record in self.parts(book_id).values())

@@ -17,7 +17,7 @@ QUEUES = {EXPRESS: EXPRESS_GROUP, CHAPTERS: SYNTH_GROUP}
 
 EVENT_PARTITIONS = 8
 
-EXPRESS_SECONDS = 0.0
+EXPRESS_SECONDS = 600.0
 """Seconds of audio up to which what is left of a book goes by `EXPRESS`."""
 
 WEEK = 7 * 86_400

@@ -8,14 +8,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import Producer
 
 from e2a.bus import Admin
-from e2a.topics import CHAPTERS, SYNTH_GROUP, topics
+from e2a.topics import CHAPTERS, QUEUES, topics
 from tests.servers import wait_until
 
 
-def empty_topics(bootstrap: str, partitions: int) -> None:
-    """Make all topics anew, empty, the chapters topic with that many partitions."""
+def empty_topics(bootstrap: str, partitions: int, *names: str) -> None:
+    """Make topics anew, empty, those of jobs with that many partitions; all topics when none is named."""
     admin = Admin(bootstrap, patience=30)
-    wanted = topics(partitions)
+    wanted = [topic for topic in topics(partitions) if not names or topic.name in names]
     doomed = [topic.name for topic in wanted if topic.name in admin.partitions()]
     if doomed:
         client = AdminClient({"bootstrap.servers": bootstrap})
@@ -36,25 +36,26 @@ def send_raw(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | No
 def read_topic(bootstrap: str, topic: str) -> list[bytes]:
     """Return all records of a topic, partition by partition."""
     consumer = _reader(bootstrap, "tests.reader")
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    # all of them first: a fetch that finds nothing holds up whatever is asked after it
+    ranges = {each: consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=10) for each in partitions}
+    missing = sum(high - low for low, high in ranges.values())
+    consumer.assign([TopicPartition(topic, each, low) for each, (low, high) in ranges.items() if low < high])
     records = []
-    for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        consumer.assign([TopicPartition(topic, partition, low)])
-        while low < high:
-            message = consumer.poll(10)
-            assert message is not None
-            assert message.error() is None, message.error()
-            low = (message.offset() or 0) + 1
-            records.append(message.value() or b"")
+    while missing > len(records):
+        message = consumer.poll(10)
+        assert message is not None
+        assert message.error() is None, message.error()
+        records.append((message.partition(), message.offset(), message.value() or b""))
     consumer.close()
-    return records
+    return [raw for _partition, _offset, raw in sorted(records)]
 
 
 @stamina.retry(on=KafkaException, timeout=30)
-def committed(bootstrap: str, partitions: int) -> list[int]:
-    """Return the synthesis group's committed offset in each partition; 0 where there is none."""
-    consumer = _reader(bootstrap, SYNTH_GROUP)
-    wanted = [TopicPartition(CHAPTERS, partition) for partition in range(partitions)]
+def committed(bootstrap: str, partitions: int, topic: str = CHAPTERS) -> list[int]:
+    """Return the committed offset of the topic's group in each partition; 0 where there is none."""
+    consumer = _reader(bootstrap, QUEUES[topic])
+    wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
     offsets = [max(0, each.offset) for each in consumer.committed(wanted, timeout=10)]
     consumer.close()
     return offsets

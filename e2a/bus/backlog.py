@@ -1,6 +1,45 @@
-"""What waits in the topics of jobs."""
+"""What waits in the topics of jobs, kept up to date by reading them; nothing is committed, no group is joined.
 
-from typing import NamedTuple, Protocol
+    backlog = KafkaBacklog(bootstrap, patience)     # or MemoryBroker()
+    backlog.refresh()                               # raises Unavailable; the first one reads all that waits
+    backlog.queued(), backlog.lags()                # of that moment, as often as you like
+
+A job waits until the group of its topic has committed its offset, also while somebody works on it.
+"""
+
+import itertools
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+import stamina
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from pydantic import ValidationError
+
+from e2a.bus.config import client, reader
+from e2a.errors import Unavailable
+from e2a.plan import Frozen
+from e2a.topics import QUEUES
+
+_ANSWER = 2.0
+"""Seconds before a request is made again: now and then librdkafka forgets one that a new cluster cannot answer yet."""
+_BATCH = 1000
+_POLL = 0.1
+
+Where = tuple[str, int]
+"""Topic and partition."""
+Answer = TypeVar("Answer")
 
 
 class Lag(NamedTuple):
@@ -31,3 +70,163 @@ class Backlog(Protocol):
 
     def lags(self) -> list[Lag]:
         """Return what waits in each partition, as of the last `refresh`."""
+
+
+class _Part(Frozen):
+    index: int
+    estimate: float
+
+
+class _Job(Frozen):
+    """What is looked at of a `ChapterJob`; the text is by far the most of it."""
+
+    type: Literal["ChapterJob"]
+    book_id: str
+    part: _Part
+
+
+class _Waiting(NamedTuple):
+    offset: int
+    part: tuple[str, int]
+    """Book and index."""
+    seconds: float
+
+
+class _Log:
+    """What waits in a partition, read up to an offset."""
+
+    def __init__(self, start: int) -> None:
+        self.committed = start
+        self.end = start
+        self.position = start
+        """Offset of what is read next."""
+        self.waiting: deque[_Waiting] = deque()
+
+    def take(self, offset: int, raw: bytes | None) -> None:
+        """Keep a message, unless nobody can read it."""
+        self.position = offset + 1
+        try:
+            job = _Job.model_validate_json(raw or b"")
+        except ValidationError:
+            return
+        part = (sys.intern(job.book_id), job.part.index)
+        self.waiting.append(_Waiting(offset, part, job.part.estimate))
+
+    def drop_committed(self) -> None:
+        while self.waiting and self.waiting[0].offset < self.committed:
+            self.waiting.popleft()
+
+
+class KafkaBacklog:
+    """`Backlog` on Kafka. Not thread-safe.
+
+    Args:
+        bootstrap: host:port of a broker.
+        patience: seconds to wait for an answer, or for the next message.
+    """
+
+    def __init__(self, bootstrap: str, patience: float) -> None:
+        self._bootstrap = bootstrap
+        self._patience = patience
+        self._admin = AdminClient(client(bootstrap))
+        self._consumer: Consumer | None = None
+        self._ids: dict[str, str] = {}
+        self._logs: dict[Where, _Log] = {}
+
+    def refresh(self) -> None:
+        try:
+            for attempt in stamina.retry_context(
+                on=_may_pass, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
+            ):
+                with attempt:
+                    partitions, committed = self._partitions(), self._committed()
+                    lows = self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+                    ends = self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        except KafkaException as error:
+            raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+        except TimeoutError as error:
+            raise Unavailable(f"Kafka {self._bootstrap}: no answer in {self._patience:g} s") from error
+        moved = [self._follow(where, committed.get(where, 0), lows[where], ends[where]) for where in partitions]
+        self._logs = {where: self._logs[where] for where in partitions}
+        if any(moved) or self._consumer is None:
+            self._read_anew()
+        self._catch_up()
+
+    def queued(self) -> set[tuple[str, int]]:
+        return {job.part for log in self._logs.values() for job in log.waiting}
+
+    def lags(self) -> list[Lag]:
+        return [
+            Lag(*where, log.committed, log.end, sum(job.seconds for job in log.waiting))
+            for where, log in self._logs.items()
+        ]
+
+    def _partitions(self) -> list[Where]:
+        """Return all partitions of the topics of jobs; what was read of a topic that was made anew is forgotten."""
+        topics = self._answers(self._admin.describe_topics(TopicCollection(list(QUEUES)), **self._in_time()))
+        ids = {name: str(topic.topic_id) for name, topic in topics.items()}
+        if any(self._ids.get(name, ids[name]) != ids[name] for name in ids):
+            self._logs = {}
+            self._consumer = None
+        self._ids = ids
+        return [(name, each.id) for name in QUEUES for each in topics[name].partitions]
+
+    def _committed(self) -> dict[Where, int]:
+        groups: dict[str, Future[ConsumerGroupTopicPartitions]] = {}
+        for group in QUEUES.values():
+            asked = [ConsumerGroupTopicPartitions(group)]
+            groups |= self._admin.list_consumer_group_offsets(asked, **self._in_time())
+        found = itertools.chain(*(each.topic_partitions or () for each in self._answers(groups).values()))
+        return {(each.topic, each.partition): each.offset for each in found}
+
+    def _offsets(self, partitions: Iterable[Where], wanted: OffsetSpec) -> dict[Where, int]:
+        asked = {TopicPartition(*where): wanted for where in partitions}
+        answers = self._answers(self._admin.list_offsets(asked, **self._in_time()))
+        return {(each.topic, each.partition): answer.offset for each, answer in answers.items()}
+
+    def _follow(self, where: Where, committed: int, low: int, end: int) -> bool:
+        """Take in where a partition begins and ends; say whether it is to be read from another place than before."""
+        start = max(committed, low)
+        log = self._logs.get(where)
+        moved = log is None or start < log.committed or end < log.position or low > log.position
+        if log is None or moved:
+            log = self._logs[where] = _Log(start)
+        log.committed, log.end = start, end
+        log.drop_committed()
+        return moved
+
+    def _read_anew(self) -> None:
+        self._consumer = Consumer(reader(self._bootstrap))
+        self._consumer.assign([TopicPartition(*where, log.position) for where, log in self._logs.items()])
+
+    def _catch_up(self) -> None:
+        """Read until nothing is missing of what was there at the beginning."""
+        assert self._consumer is not None, "refresh has made it"
+        deadline = time.monotonic() + self._patience
+        reason = "no message"
+        while missing := sum(max(0, log.end - log.position) for log in self._logs.values()):
+            for message in self._consumer.consume(min(missing, _BATCH), _POLL):
+                if error := message.error():
+                    reason = error.str()
+                    continue
+                log = self._logs[message.topic() or "", message.partition() or 0]
+                log.take(message.offset() or 0, message.value())
+                log.drop_committed()
+                deadline = time.monotonic() + self._patience
+            if time.monotonic() > deadline:
+                raise Unavailable(f"Kafka {self._bootstrap}: {reason} in {self._patience:g} s")
+        for log in self._logs.values():
+            log.end = max(log.end, log.position)
+
+    def _in_time(self) -> dict[str, Any]:
+        return {"request_timeout": min(_ANSWER, self._patience)}
+
+    def _answers(self, futures: "dict[Any, Future[Answer]]") -> dict[Any, Answer]:
+        deadline = time.monotonic() + min(_ANSWER, self._patience)
+        return {name: each.result(max(0.1, deadline - time.monotonic())) for name, each in futures.items()}
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, KafkaException):
+        return bool(error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART)
+    return isinstance(error, TimeoutError)

@@ -2,9 +2,11 @@
 
 import logging
 import time
-from typing import Any
+from typing import Any, Literal
 
 Config = dict[str, Any]
+Protocol = Literal["classic", "consumer"]
+"""Of a consumer group; `consumer` is that of KIP-848."""
 
 
 class RateLimit(logging.Filter):
@@ -54,24 +56,47 @@ def producer(bootstrap: str, patience: float) -> Config:
     }
 
 
-def consumer(bootstrap: str, group: str, session_timeout: float) -> Config:
+def consumer(bootstrap: str, group: str, session_timeout: float, protocol: Protocol = "classic") -> Config:
     """Return the settings of a consumer that works for minutes on one message.
 
     Args:
         bootstrap: host:port of a broker.
         group: consumer group.
-        session_timeout: seconds of silence after which the group moves the partitions on.
+        session_timeout: seconds of silence after which the group moves the partitions on. Under KIP-848 the group
+            itself has it, as `Admin.set_session_timeout` sets it, and librdkafka refuses to be told.
+        protocol: of the group; `consumer` is that of KIP-848.
     """
+    spread: Config = {"partition.assignment.strategy": "cooperative-sticky"} | session(session_timeout)
+    return (
+        client(bootstrap)
+        | {
+            "group.id": group,
+            "group.protocol": protocol,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "max.poll.interval.ms": 900_000,
+            "queued.min.messages": 1,
+            "fetch.queue.backoff.ms": 10,
+            "topic.metadata.refresh.interval.ms": 1000,
+        }
+        | (spread if protocol == "classic" else {})
+    )
+
+
+def session(timeout: float) -> dict[str, int]:
+    """Return the settings of a session that ends after so many seconds of silence: room for four heartbeats."""
+    return {"session.timeout.ms": int(timeout * 1000), "heartbeat.interval.ms": int(timeout * 1000 / 4)}
+
+
+def reader(bootstrap: str) -> Config:
+    """Return the settings of a consumer that is in no group: it looks at what is there, and commits nothing."""
     return client(bootstrap) | {
-        "group.id": group,
+        "group.id": "e2a.reader",  # librdkafka wants one; nobody joins it
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": int(session_timeout * 1000),
-        "heartbeat.interval.ms": int(session_timeout * 1000 / 4),
-        "max.poll.interval.ms": 900_000,
-        "queued.min.messages": 1,
         "fetch.queue.backoff.ms": 10,
+        "queued.max.messages.kbytes": 16_384,
         "topic.metadata.refresh.interval.ms": 1000,
     }

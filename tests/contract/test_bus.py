@@ -9,7 +9,7 @@ from e2a.bus import Handler, JobConsumer, KafkaPublisher
 from e2a.errors import Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, Event, Message, PartDone, PartFailed, decode, encode
 from e2a.testing import MemoryBroker
-from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, QUEUES
 from tests.servers import wait_until
 from tests.topics import committed, empty_topics, read_topic, send_raw
 from tests.unit.builders import a_job, a_part
@@ -20,32 +20,32 @@ PARTITIONS = 2
 class Bus(Protocol):
     """What the tests need of a bus."""
 
-    def send(self, partition: int, raw: bytes) -> None: ...
+    def send(self, partition: int, raw: bytes, topic: str = CHAPTERS) -> None: ...
 
     def consume(self, handle: Handler, records: int) -> None:
         """Handle until that many records are committed, or no more can be."""
 
     def read(self, topic: str) -> list[Message]: ...
 
-    def committed(self) -> list[int]: ...
+    def committed(self, topic: str = CHAPTERS) -> list[int]: ...
 
 
 class OnMemory:
     def __init__(self) -> None:
         self._broker = MemoryBroker(PARTITIONS)
 
-    def send(self, partition: int, raw: bytes) -> None:
-        self._broker.send_raw(CHAPTERS, raw, partition)
+    def send(self, partition: int, raw: bytes, topic: str = CHAPTERS) -> None:
+        self._broker.send_raw(topic, raw, partition)
 
     def consume(self, handle: Handler, records: int) -> None:
-        while sum(self.committed()) < records and self._broker.step(handle, "worker"):
+        while all_committed(self) < records and self._broker.step(handle, "worker"):
             pass
 
     def read(self, topic: str) -> list[Message]:
         return self._broker.messages(topic)
 
-    def committed(self) -> list[int]:
-        return self._broker.committed[CHAPTERS]
+    def committed(self, topic: str = CHAPTERS) -> list[int]:
+        return self._broker.committed[topic]
 
 
 class OnKafka:
@@ -53,8 +53,8 @@ class OnKafka:
         self._bootstrap = bootstrap
         empty_topics(bootstrap, PARTITIONS)
 
-    def send(self, partition: int, raw: bytes) -> None:
-        send_raw(self._bootstrap, CHAPTERS, [(partition, raw)])
+    def send(self, partition: int, raw: bytes, topic: str = CHAPTERS) -> None:
+        send_raw(self._bootstrap, topic, [(partition, raw)])
 
     def consume(self, handle: Handler, records: int) -> None:
         consumer = JobConsumer(
@@ -76,7 +76,7 @@ class OnKafka:
         thread = threading.Thread(target=run)
         thread.start()
         try:
-            wait_until(lambda: not thread.is_alive() or sum(self.committed()) >= records)
+            wait_until(lambda: not thread.is_alive() or all_committed(self) >= records)
         finally:
             stop.set()
             thread.join()
@@ -86,8 +86,13 @@ class OnKafka:
     def read(self, topic: str) -> list[Message]:
         return [decode(raw) for raw in read_topic(self._bootstrap, topic)]
 
-    def committed(self) -> list[int]:
-        return committed(self._bootstrap, PARTITIONS)
+    def committed(self, topic: str = CHAPTERS) -> list[int]:
+        return committed(self._bootstrap, PARTITIONS, topic)
+
+
+def all_committed(bus: Bus) -> int:
+    """Return how many records are committed in both topics."""
+    return sum(sum(bus.committed(topic)) for topic in QUEUES)
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -108,12 +113,14 @@ def done(job: ChapterJob, _abandoned: threading.Event) -> Event:
 
 class TestBus:
     def test_turns_jobs_into_events(self, bus: Bus) -> None:
-        """Every job of every partition becomes one event, and all offsets are committed."""
+        """Every job of every partition of both topics becomes one event, and all offsets are committed."""
         for index in range(6):
             bus.send(index % PARTITIONS, encode(a_job(a_part(index))))
-        bus.consume(done, records=6)
-        assert sorted(event.part for event in bus.read(EVENTS) if isinstance(event, PartDone)) == list(range(6))
+        bus.send(1, encode(a_job(a_part(6))), EXPRESS)
+        bus.consume(done, records=7)
+        assert sorted(event.part for event in bus.read(EVENTS) if isinstance(event, PartDone)) == list(range(7))
         assert bus.committed() == [3, 3]
+        assert bus.committed(EXPRESS) == [0, 1]
         assert bus.read(DEAD_LETTERS) == []
 
     def test_dead_letters_what_cannot_be_read_and_goes_on(self, bus: Bus) -> None:
@@ -156,6 +163,14 @@ class TestBus:
         assert isinstance(event, PartFailed)
         assert event.retryable
         assert bus.read(DEAD_LETTERS) == []
+
+    def test_passes_over_what_nobody_wants(self, bus: Bus) -> None:
+        """A job that the handler passes over is committed without a word; the job behind it is done."""
+        bus.send(0, encode(a_job(a_part(0))))
+        bus.send(0, encode(a_job(a_part(1))))
+        bus.consume(lambda job, abandoned: done(job, abandoned) if job.part.index else None, records=2)
+        assert bus.committed() == [2, 0]
+        assert [event.part for event in bus.read(EVENTS) if isinstance(event, PartDone)] == [1]
 
     def test_keeps_the_job_when_the_handler_crashes(self, bus: Bus) -> None:
         """A bug is raised, nothing is published or committed, and the next worker gets the job."""

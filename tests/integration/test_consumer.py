@@ -1,5 +1,7 @@
 """The loop on a real Kafka: rebalances, hand-backs, stops."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
@@ -10,10 +12,10 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from e2a.bus import Admin, JobConsumer, KafkaPublisher
-from e2a.errors import Retryable
+from e2a.errors import ExitCode, Retryable, UserError
 from e2a.messages import ChapterJob, PartDone, decode, encode
-from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, topics
-from tests.servers import wait_until
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, topics
+from tests.servers import ROOT, wait_until
 from tests.topics import committed, empty_topics, read_topic, send_raw
 from tests.unit.builders import a_job, a_part
 
@@ -61,17 +63,17 @@ class Hands:
         )
 
 
+def a_consumer(bootstrap: str, handle: Callable[..., PartDone | None], **options: Any) -> JobConsumer:
+    """Return a consumer that has not begun."""
+    given: dict[str, Any] = {"worker": "hands", "session_timeout": 6, "grace": 0.0}
+    publisher = KafkaPublisher(bootstrap, patience=30)
+    return JobConsumer(bootstrap=bootstrap, publisher=publisher, handle=handle, **(given | options))
+
+
 @contextmanager
-def consuming(bootstrap: str, handle: Callable[..., PartDone | None], grace: float = 0.0) -> Iterator[JobConsumer]:
+def consuming(bootstrap: str, handle: Callable[..., PartDone | None], **options: Any) -> Iterator[JobConsumer]:
     """Run a consumer in a thread until the block ends."""
-    consumer = JobConsumer(
-        bootstrap=bootstrap,
-        publisher=KafkaPublisher(bootstrap, patience=30),
-        handle=handle,
-        worker="hands",
-        session_timeout=6,
-        grace=grace,
-    )
+    consumer = a_consumer(bootstrap, handle, **options)
     stop = threading.Event()
     thread = threading.Thread(target=consumer.run, args=(stop,))
     thread.start()
@@ -146,14 +148,17 @@ def test_what_was_given_back_is_done_by_the_next(bootstrap: str) -> None:
     assert events(bootstrap) == [0, 1]
 
 
-def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_joiner_takes_a_partition_without_work_done_twice(
+    bootstrap: str, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
     """When a partition moves, its owner waits for the job in hand and commits it; the joiner is not given it."""
     owner, joiner = Hands(), Hands()
     send(bootstrap, (0, 0), (1, 1))
-    with consuming(bootstrap, owner.handle) as first:
+    with consuming(bootstrap, owner.handle, protocol=protocol) as first:
         wait_until(lambda: sorted(owner.begun) == [0, 1])
-        monkeypatch.setattr("e2a.bus.consumer.wait", owner.finish_then_wait(0, 1))
-        with consuming(bootstrap, joiner.handle) as second:
+        monkeypatch.setattr("e2a.bus.membership.wait", owner.finish_then_wait(0, 1))
+        with consuming(bootstrap, joiner.handle, protocol=protocol) as second:
             wait_until(lambda: len(first.partitions) == len(second.partitions) == 1)
             wait_until(lambda: committed(bootstrap, PARTITIONS) == [1, 1])
         monkeypatch.undo()
@@ -161,10 +166,66 @@ def test_a_joiner_takes_a_partition_without_work_done_twice(bootstrap: str, monk
     assert events(bootstrap) == [0, 1]
 
 
+KILLED = """
+import sys, threading
+from e2a import log
+from tests.integration.test_consumer import Hands, a_consumer
+log.configure("error")
+consumer = a_consumer(sys.argv[1], Hands().handle, protocol=sys.argv[2], session_timeout=1)
+threading.Thread(target=consumer.run, args=(threading.Event(),), daemon=True).start()
+while not (consumer.partitions and consumer.express):
+    threading.Event().wait(0.05)
+print("joined", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_the_partitions_of_a_killed_worker_move(bootstrap: str, protocol: str) -> None:
+    """What a worker had that was killed is done by another after the session: of both topics, under both protocols."""
+    hands = Hands()
+    hands.finish(0, 1)
+    command = [sys.executable, "-c", KILLED, bootstrap, protocol]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as killed:
+        try:
+            assert killed.stdout is not None
+            assert killed.stdout.readline() == b"joined\n"
+        finally:
+            killed.kill()
+    send(bootstrap, (0, 0))
+    send_raw(bootstrap, EXPRESS, [(0, encode(a_job(a_part(1))))])
+    with consuming(bootstrap, hands.handle, protocol=protocol, session_timeout=1):
+        wait_until(lambda: committed(bootstrap, PARTITIONS) == committed(bootstrap, PARTITIONS, EXPRESS) == [1, 0])
+    assert events(bootstrap) == [0, 1]
+
+
+def test_a_topic_that_is_made_anew_is_consumed_by_a_running_worker(bootstrap: str) -> None:
+    """Jobs of a topic that was deleted and made again are done without a restart, from the first one on; librdkafka
+    alone would go on at the old offset."""
+    hands = Hands()
+    hands.finish(*range(10))
+    with consuming(bootstrap, hands.handle):
+        send(bootstrap, (0, 0), (0, 1), (0, 2))
+        wait_until(lambda: committed(bootstrap, PARTITIONS) == [3, 0])
+        empty_topics(bootstrap, PARTITIONS, CHAPTERS)
+        send(bootstrap, *[(0, part) for part in range(3, 8)])
+        wait_until(lambda: set(hands.begun) == set(range(8)))
+        wait_until(lambda: committed(bootstrap, PARTITIONS) == [5, 0])
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_session_that_the_brokers_refuse_ends_the_worker(bootstrap: str, protocol: str) -> None:
+    """A setting that can never work is named at the start; it is not waited for."""
+    consumer = a_consumer(bootstrap, Hands().handle, protocol=protocol, session_timeout=0.5)
+    with pytest.raises(UserError, match="E2A_SESSION_TIMEOUT") as ended:
+        consumer.run(threading.Event())
+    assert ended.value.code == ExitCode.CONFIG
+
+
 def test_a_partition_that_comes_back_is_delivered(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A partition that moved away while it was paused, and came back, is no longer paused: its jobs are done."""
-    monkeypatch.setattr("e2a.bus.consumer.LOOK_AHEAD", 2)
-    monkeypatch.setattr("e2a.bus.consumer.REVOKE_PATIENCE", 0.1)
+    monkeypatch.setattr("e2a.bus.membership.LOOK_AHEAD", 2)
+    monkeypatch.setattr("e2a.bus.membership.REVOKE_PATIENCE", 0.1)
     owner, joiner = Hands(), Hands()
     send(bootstrap, *[(partition, 10 * partition + turn) for partition in range(2) for turn in range(8)])
     with consuming(bootstrap, owner.handle) as first:
@@ -193,7 +254,7 @@ def test_jobs_wait_for_ever(bootstrap: str) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
     answers = client.describe_configs(resources)
     kept = {resource.name: answer.result(30)["retention.ms"].value for resource, answer in answers.items()}
-    assert kept == {CHAPTERS: "-1", DEAD_LETTERS: "-1", EVENTS: str(7 * 24 * 3600 * 1000)}
+    assert kept == {CHAPTERS: "-1", EXPRESS: "-1", DEAD_LETTERS: "-1", EVENTS: str(7 * 24 * 3600 * 1000)}
 
 
 def test_topics_may_be_ensured_by_many_at_once(kafka: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from e2a.bus import config
 from e2a.testing import Clock
+from e2a.topics import QUEUES
 
 
 @pytest.fixture
@@ -73,3 +74,21 @@ def test_heartbeats_fit_into_a_session() -> None:
     """The session is given in milliseconds and has room for four heartbeats."""
     consumer = config.consumer("b:1", "g", 6.0)
     assert (consumer["session.timeout.ms"], consumer["heartbeat.interval.ms"]) == (6000, 1500)
+
+
+def test_a_group_of_kip_848_has_its_session_itself() -> None:
+    """librdkafka refuses what the brokers decide there; what safety rests on stays."""
+    classic, consumer = (config.consumer("b:1", "g", 6.0, protocol) for protocol in ("classic", "consumer"))
+    assert set(classic) - set(consumer) == {
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "partition.assignment.strategy",
+    }
+    assert (classic["group.protocol"], consumer["group.protocol"]) == ("classic", "consumer")
+
+
+def test_a_reader_commits_nothing() -> None:
+    """Whoever only looks leaves the offsets of the groups alone."""
+    reader = config.reader("b:1")
+    assert (reader["enable.auto.commit"], reader["enable.auto.offset.store"]) == (False, False)
+    assert reader["group.id"] not in QUEUES.values()

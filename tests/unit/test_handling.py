@@ -6,6 +6,7 @@ from typing import NoReturn
 import pytest
 
 from e2a.bus import Handler, Outcome, process
+from e2a.bus.handling import perform
 from e2a.errors import Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, Event, PartFailed, encode
 from tests.unit.builders import a_job, a_part, a_part_done
@@ -60,10 +61,9 @@ def test_handed_back() -> None:
     assert outcome == Outcome(handed_back=True)
 
 
-def test_handed_back_for_no_reason() -> None:
-    """Giving back a job that nobody abandoned is a bug: its partition would stand still, and nobody would know."""
-    with pytest.raises(RuntimeError, match=SOURCE):
-        handled(encode(a_job()), lambda job, abandoned: None)
+def test_passed_over() -> None:
+    """A job that nobody abandoned and of which there is nothing to say is committed in silence."""
+    assert handled(encode(a_job()), lambda job, abandoned: None) == Outcome()
 
 
 def test_retryable() -> None:
@@ -108,3 +108,15 @@ def test_a_bug_propagates() -> None:
     """An exception that is nobody's plan crashes the worker."""
     with pytest.raises(ZeroDivisionError):
         handled(encode(a_job()), raising(ZeroDivisionError()))
+
+
+def test_a_job_that_was_never_read() -> None:
+    """A job that comes from elsewhere is handled without bytes; when it is poison, its dead letter holds the job."""
+    job, flag = a_job(a_part(4)), threading.Event()
+    outcome = perform(job, source="stolen", worker="gpu-0", handle=lambda *_: a_part_done(), abandoned=flag)
+    assert outcome == Outcome(event=a_part_done())
+    letter = perform(
+        job, source="stolen", worker="gpu-0", handle=raising(Poison("no voice")), abandoned=flag
+    ).dead_letter
+    assert letter is not None
+    assert (letter.source, letter.payload) == ("stolen", encode(job).decode())

@@ -17,7 +17,7 @@ from tests.unit.books import small_epub, small_plan
 from tests.unit.builders import put_part
 
 OPTIONS = Options(engine="simulated")
-CHAPTERS_OF_TEXT = [f"<p>{'word ' * size}.</p>" for size in (400, 100, 200, 100, 200)]
+CHAPTERS_OF_TEXT = [f"<p>{'word ' * size}.</p>" for size in (900, 500, 700, 500, 700)]
 
 
 class Broker(MemoryBroker):
