@@ -4,24 +4,29 @@ import logging
 import os
 import socket
 import sys
+import threading
 
 from e2a import log, metrics, service
 from e2a.bus import Admin, JobConsumer, KafkaPublisher
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
-from e2a.errors import ExitCode, Retryable
+from e2a.errors import ExitCode, Unavailable
 from e2a.settings import SynthSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
 from synth_consumer import engines, recognition
+from synth_consumer.engines import Engine
+from synth_consumer.orders import Orders
+from synth_consumer.recognition import Recogniser
 from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
+from synth_consumer.thief import Thief
+from synth_consumer.watchdog import watch
 from synth_consumer.worker import Worker
 
 PUBLISH_PATIENCE = 10.0
 """Seconds to wait for an acknowledgement before the consumer is polled again; the event is not given up."""
-
-SENTENCES = 20
-"""In a part, at least: what a part in hand gives an engine that says several at once."""
+ONE_TRY = 1e-6
+"""Seconds of patience of the store that parts in hand are put into: they have their own, and say what they wait for."""
 
 logger = log.get(__name__)
 
@@ -29,42 +34,72 @@ logger = log.get(__name__)
 def run() -> int:
     settings = load(SynthSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
-    name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
+    store = open_store(settings)
     engine = engines.create(settings)
     recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
     engine.load()
+    name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
     status = Status(name, engine)
     metrics.serve(settings.metrics_port, status.health)
-    store = open_store(settings)
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
     checkpoint = RedisCheckpoint(settings.redis_url)
+    try:
+        work(settings, engine, recogniser, checkpoint, status)
+    finally:
+        sign_off(checkpoint, name)
+    return ExitCode.OK
+
+
+def work(
+    settings: SynthSettings, engine: Engine, recogniser: Recogniser | None, checkpoint: RedisCheckpoint, status: Status
+) -> None:
+    """Make parts until a signal comes."""
     consumer: JobConsumer | None = None
+    speaker = Speaker(engine, recogniser, status.took)
+    store = open_store(settings.model_copy(update={"patience": ONE_TRY}))
 
     def beat() -> None:
-        partitions = () if consumer is None else consumer.partitions
+        worker.look_after()
+        partitions, express = ((), ()) if consumer is None else (consumer.partitions, consumer.express)
         metrics.PARTITIONS.set(len(partitions))
-        checkpoint.heartbeat(status.snapshot(partitions))
+        checkpoint.heartbeat(status.snapshot(partitions, express))
 
-    with LeaseKeeper(checkpoint, name, beat) as leases:
-        speaker = Speaker(engine, recogniser, status.took)
-        worker = Worker(name=name, engine=engine, speaker=speaker, store=store, leases=leases, status=status)
+    leases = LeaseKeeper(checkpoint, status.worker, beat)
+    worker = Worker(
+        name=status.worker,
+        engine=engine,
+        speaker=speaker,
+        store=store,
+        leases=leases,
+        status=status,
+        orders=Orders(checkpoint, store),
+    )
+    watched = (lambda: speaker.silent_seconds, settings.engine_patience, threading.Event())
+    threading.Thread(target=watch, args=watched, name="watchdog", daemon=True).start()
+    with leases:
         consumer = JobConsumer(
             bootstrap=settings.kafka_bootstrap,
             publisher=KafkaPublisher(settings.kafka_bootstrap, PUBLISH_PATIENCE),
             handle=worker.handle,
-            hands=2 + (engine.at_once - 1) // SENTENCES,
-            worker=name,
+            hands=worker.hands,
+            worker=status.worker,
             session_timeout=settings.session_timeout,
             grace=settings.grace,
+            protocol=settings.group_protocol,
+            find=Thief(checkpoint, store, engine, worker.recent).find if settings.steal else None,
+            brake=settings.brake,
         )
-        logger.info("synth.ready", worker=name, engine=engine.name, licence=engine.licence)
+        logger.info("synth.ready", worker=status.worker, engine=engine.name, licence=engine.licence)
         consumer.run(service.stop_on_signals())
+
+
+def sign_off(checkpoint: RedisCheckpoint, name: str) -> None:
+    """Take the worker off the list, if the checkpoint can be reached."""
     try:
         checkpoint.sign_off(name)
-    except Retryable as error:
+    except Unavailable as error:
         logger.warning("synth.not_signed_off", reason=str(error))
-    return ExitCode.OK
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from e2a.plan import Blob, Part, Retake, Sidecar
-from e2a.storage import ObjectStore, keys, read_master, read_sidecar
+from e2a.storage import ObjectStore, keys, read_sidecar
 from synth_consumer import audio, loudness
 from synth_consumer.speaker import Spoken
 
@@ -72,22 +72,20 @@ def finish(store: ObjectStore, part: Part, spoken: Sequence[Spoken], origin: Ori
     return sidecar
 
 
-def encode_again(store: ObjectStore, digest: str, bitrate: int) -> Sidecar | None:
+def encode_again(store: ObjectStore, sidecar: Sidecar, bitrate: int) -> Sidecar | None:
     """Make the AAC of a part from its master and return the sidecar, which knows it now.
 
-    None when there is no master, or a damaged one: the part has to be spoken.
+    None when the master is damaged: the part has to be spoken.
 
     Args:
         store: where parts live.
-        digest: of the part.
+        sidecar: as it is in storage.
         bitrate: of the AAC, in bits a second.
 
     Raises:
         Retryable: storage cannot be reached.
     """
-    sidecar = read_master(store, digest)
-    if sidecar is None:
-        return None
+    digest = sidecar.digest
     try:
         master = store.get(keys.part_master(digest))
         if _blob(master) != sidecar.master:

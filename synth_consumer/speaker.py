@@ -84,12 +84,19 @@ class Speaker:
         self._took = took
         self._threads = ThreadPoolExecutor(max_workers=engine.at_once, thread_name_prefix="say")
         self._hearing = threading.Lock()
+        self._heard_since = 0.0
         self._busy = _Busy()
 
     @property
     def busy_seconds(self) -> float:
         """Seconds in which the engine was saying something."""
         return self._busy.seconds
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds for which engine or recogniser have been at what they do without an end of it; 0 while they rest."""
+        heard_since = self._heard_since
+        return max(self._busy.silent, time.monotonic() - heard_since if heard_since else 0.0)
 
     def pace(self, speech: Speech, clip: bytes, abandoned: threading.Event) -> Pace | None:
         """Measure a voice, without a break once begun; None when `abandoned` was set before the end.
@@ -202,10 +209,17 @@ class Speaker:
         found = tuple(flaw for flaw in flaws(take, text, rate, voice.pace) if flaw != EDGE_SILENCE)  # it is cut off
         pcm = trim(np.clip(np.nan_to_num(take.pcm), -1, 1), rate)
         if not found and self._recogniser is not None:
-            with self._hearing:
-                heard = self._recogniser.hear(pcm, rate, voice.speech.language)
+            heard = self._hear(self._recogniser, pcm, voice.speech.language)
             found = (MISHEARD,) if misheard(text, heard, voice.speech.language) else ()
         return Spoken(pcm, doubtful=found)
+
+    def _hear(self, recogniser: Recogniser, pcm: Pcm, language: str) -> str:
+        with self._hearing:
+            self._heard_since = time.monotonic()
+            try:
+                return recogniser.hear(pcm, self._engine.sample_rate, language)
+            finally:
+                self._heard_since = 0.0
 
     def _take(self, utterance: Utterance) -> Take:
         with self._busy:
@@ -239,6 +253,11 @@ class _Busy:
         self._lock = threading.Lock()
         self._inside = 0
         self._counted = 0.0
+
+    @property
+    def silent(self) -> float:
+        """Seconds since somebody went in or out; 0 while nobody is inside."""
+        return time.monotonic() - self._counted if self._inside else 0.0
 
     def __enter__(self) -> None:
         self._count(1)

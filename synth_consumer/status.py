@@ -3,11 +3,13 @@
 import threading
 import time
 
-from e2a import metrics
+from e2a import log, metrics
 from e2a.checkpoint import WorkerRecord
 from e2a.messages import ChapterJob
 from e2a.plan import Sidecar
 from synth_consumer.engines import Engine
+
+logger = log.get(__name__)
 
 
 class Status:
@@ -19,10 +21,13 @@ class Status:
     """
 
     def __init__(self, worker: str, engine: Engine) -> None:
+        self.worker = worker
         now = time.time()
         self._engine = engine
         self._lock = threading.Lock()
         self._at_work: dict[tuple[str, int], tuple[ChapterJob, int]] = {}
+        self._problems: dict[object, str] = {}
+        self._waiting_since = 0.0
         self._record = WorkerRecord(
             worker=worker,
             engine=engine.name,
@@ -33,12 +38,18 @@ class Status:
             last_seen=now,
         )
 
-    def snapshot(self, partitions: tuple[int, ...]) -> WorkerRecord:
-        """Return the record as of now. Of several parts that are being spoken it names the one begun first."""
+    def snapshot(self, partitions: tuple[int, ...], express: tuple[int, ...] = ()) -> WorkerRecord:
+        """Return the record as of now. Of several parts that are being spoken it names the one begun first.
+
+        Args:
+            partitions: that it owns of the chapters topic.
+            express: and of the express topic.
+        """
+        memory = self._engine.memory()
+        metrics.GPU_MEMORY.set(memory)
         with self._lock:
-            update: dict[str, object] = {"last_seen": time.time(), "partitions": partitions}
-            update["memory"] = memory = self._engine.memory()
-            metrics.GPU_MEMORY.set(memory)
+            update: dict[str, object] = {"last_seen": time.time(), "partitions": partitions, "express": express}
+            update |= {"memory": memory, "problem": next(iter(self._problems.values()), "")}
             if self._at_work:
                 job, spoken = next(iter(self._at_work.values()))
                 update |= {"book_id": job.book_id, "chapter": job.part.chapter, "part": job.part.index}
@@ -46,7 +57,8 @@ class Status:
             return self._record.model_copy(update=update)
 
     def health(self) -> dict[str, object]:
-        """Return what the health page says: the engine, where it runs, and the age of the last take in seconds."""
+        """Return what the health page says: the engine, where it runs, what it waits for, and the age of the last take
+        in seconds."""
         record = self.snapshot(())
         return {
             "service": "e2a-synth",
@@ -56,6 +68,7 @@ class Status:
             "device": record.device,
             "memory_bytes": record.memory,
             "speaking": bool(record.book_id),
+            "problem": record.problem,
             "last_take_seconds": round(time.time() - record.last_take, 1) if record.last_take else None,
         }
 
@@ -75,6 +88,20 @@ class Status:
         """The part is no longer being spoken."""
         with self._lock:
             self._at_work.pop((job.book_id, job.part.index), None)
+
+    def waits(self, who: object, problem: str) -> None:
+        """Somebody waits for what is away, until `goes_on` is called; the first that does is logged."""
+        with self._lock:
+            if not self._problems:
+                self._waiting_since = time.monotonic()
+                logger.warning("worker.waits", problem=problem)
+            self._problems[who] = problem
+
+    def goes_on(self, who: object) -> None:
+        """Whoever waited waits no more; when nobody does, that is logged. Nothing happens if it did not wait."""
+        with self._lock:
+            if self._problems.pop(who, None) is not None and not self._problems:
+                logger.info("worker.goes_on", waited_seconds=round(time.monotonic() - self._waiting_since, 1))
 
     def took(self) -> None:
         """A take was made."""

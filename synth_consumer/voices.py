@@ -5,7 +5,6 @@ worker decides alike what a bad take is, whatever it has said before, and all pa
 """
 
 import threading
-from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -30,19 +29,23 @@ class Voices:
     Args:
         engine: loaded.
         speaker: says the calibration text.
-        store: where recordings and paces live.
         leases: keeps two workers off the same measurement.
     """
 
-    def __init__(self, engine: Engine, speaker: Speaker, store: ObjectStore, leases: LeaseKeeper) -> None:
+    def __init__(self, engine: Engine, speaker: Speaker, leases: LeaseKeeper) -> None:
         self._engine = engine
         self._speaker = speaker
-        self._store = store
         self._leases = leases
-        self._known = lru_cache(KEPT)(self._read)
+        self._lock = threading.Lock()
+        self._known: dict[Speech, Voice] = {}
 
-    def of(self, speech: Speech, abandoned: threading.Event) -> Voice | None:
+    def of(self, speech: Speech, store: ObjectStore, abandoned: threading.Event) -> Voice | None:
         """Return the voice of a book, measured if nobody has yet; None when `abandoned` was set before it was.
+
+        Args:
+            speech: how the book is said.
+            store: where recordings and paces live.
+            abandoned: set when nobody wants it any more.
 
         Raises:
             Poison: the recording is not in storage, the engine cannot say it, or other workers say it with other
@@ -50,29 +53,37 @@ class Voices:
             Retryable: storage cannot be reached, or the engine failed for now.
         """
         try:
-            return self._known(speech)
+            return self._remembered(speech, store)
         except KeyError:
-            clip = self._clip(speech)
+            clip = _clip(speech, store)
         lease = f"voice/{speech_digest(speech)}"
         while not abandoned.is_set():
             if self._leases.claim(lease):
                 try:
-                    self._measure(speech, clip, abandoned)
+                    self._measure(lease, speech, clip, store, abandoned)
                 finally:
                     self._leases.release(lease)
             try:
-                return self._known(speech)
+                return self._remembered(speech, store)
             except KeyError:
                 abandoned.wait(POLL)
         return None
 
-    def _read(self, speech: Speech) -> Voice:
+    def _remembered(self, speech: Speech, store: ObjectStore) -> Voice:
         """Return a voice that was measured; raises KeyError for one that was not."""
-        return Voice(speech, self._pace(speech), self._clip(speech))
+        with self._lock:
+            voice = self._known.get(speech)
+        if voice is None:
+            voice = Voice(speech, self._pace(speech, store), _clip(speech, store))
+            with self._lock:
+                self._known[speech] = voice
+                for old in list(self._known)[:-KEPT]:
+                    del self._known[old]
+        return voice
 
-    def _pace(self, speech: Speech) -> Pace:
+    def _pace(self, speech: Speech, store: ObjectStore) -> Pace:
         key = keys.pace(speech_digest(speech))
-        stored = self._store.get(key)
+        stored = store.get(key)
         try:
             self._check(Measured.model_validate_json(stored), speech)  # also where another version measured otherwise
             return Pace.model_validate_json(stored)
@@ -86,26 +97,27 @@ class Voices:
                 "give every worker those files, or call the model otherwise"
             )
 
-    def _clip(self, speech: Speech) -> bytes:
-        if not speech.voice.startswith(CLIP):
-            return b""
-        try:
-            return self._store.get(keys.clip(speech.voice))
-        except KeyError as error:
-            raise Poison(f"storage holds no recording {keys.clip(speech.voice)}; run e2a-produce again") from error
-
-    def _measure(self, speech: Speech, clip: bytes, abandoned: threading.Event) -> None:
+    def _measure(self, lease: str, speech: Speech, clip: bytes, store: ObjectStore, abandoned: threading.Event) -> None:
         """Measure a voice and put the result into storage, unless it is there: the first one counts."""
-        if self._is_measured(speech):
+        if self._is_measured(speech, store):
             return
         logger.info("voice.measuring", engine=speech.engine, voice=speech.voice, language=speech.language)
         pace = self._speaker.pace(speech, clip, abandoned)
-        if pace and not self._is_measured(speech):
-            self._store.put(keys.pace(speech_digest(speech)), pace.model_dump_json().encode())
+        if pace and not self._is_measured(speech, store) and self._leases.holds(lease):
+            store.put(keys.pace(speech_digest(speech)), pace.model_dump_json().encode())
 
-    def _is_measured(self, speech: Speech) -> bool:
+    def _is_measured(self, speech: Speech, store: ObjectStore) -> bool:
         try:
-            self._pace(speech)
+            self._pace(speech, store)
         except KeyError:
             return False
         return True
+
+
+def _clip(speech: Speech, store: ObjectStore) -> bytes:
+    if not speech.voice.startswith(CLIP):
+        return b""
+    try:
+        return store.get(keys.clip(speech.voice))
+    except KeyError as error:
+        raise Poison(f"storage holds no recording {keys.clip(speech.voice)}; run e2a-produce again") from error

@@ -63,11 +63,17 @@ class Checkpoint(Protocol):
     def stages(self) -> dict[str, Stage]:
         """Return the stage of each book by its id: urgent books first, then the first submitted first."""
 
+    def stage(self, book_id: str) -> Stage | None:
+        """Return the stage of a book, or None when it is not known."""
+
     def book(self, book_id: str) -> BookRecord | None:
         """Return a book, or None when it is not known."""
 
     def parts(self, book_id: str) -> dict[int, PartRecord]:
         """Return the parts of a book by index, in order; empty when it is not known."""
+
+    def part(self, book_id: str, index: int) -> PartRecord | None:
+        """Return a part, or None when it is not known."""
 
     def pending(self, book_id: str) -> int:
         """Return how many parts are neither done nor failed."""

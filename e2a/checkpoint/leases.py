@@ -107,14 +107,21 @@ class LeaseKeeper:
         logger.warning("lease.lost", name=name)
         return False
 
+    def keeps(self, name: str) -> bool:
+        """Say whether a lease was still ours when it was last renewed; nobody is asked."""
+        return name in self._held
+
     def renew(self) -> None:
-        """Renew all leases once and call `beat`."""
+        """Renew all leases once and call `beat`, also when the leases cannot be renewed."""
         try:
             for name in tuple(self._held):
                 self._renew(name)
-            self._beat()
         except Unavailable as error:
             logger.warning("lease.not_renewed", reason=str(error))
+        try:
+            self._beat()
+        except Unavailable as error:
+            logger.warning("lease.beat_not_heard", reason=str(error))
 
     def _renew(self, name: str) -> None:
         with self._lock:  # else a lease that is being released would be taken again

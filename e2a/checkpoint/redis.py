@@ -1,5 +1,6 @@
 """The checkpoint in Redis: every key in one place, every update atomic. The only home of redis-py."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
@@ -7,7 +8,9 @@ from typing import TypeVar, cast
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.client import Pipeline
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError, WatchError
+from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, WorkerRecord
@@ -23,6 +26,8 @@ WHOLE = "e2a:whole"
 WORKER_TTL = 300
 """Seconds for which a worker that fell silent is still listed."""
 ATTEMPTS_TTL = 86_400
+AWAY = 1.0
+"""Seconds after a failure in which the server is not asked: else every call of every thread would wait for it."""
 
 _CLAIM = """
 local holder = redis.call('get', KEYS[1])
@@ -42,6 +47,9 @@ _RELEASE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('del', KEYS[1], KEYS[2])
 """
+
+# one string: to read a thousand small ones costs the client four times as much
+_READY = "return table.concat(redis.call('zdiff', 2, KEYS[1], KEYS[2]), ' ')"
 
 
 def _book_key(book_id: str) -> str:
@@ -71,6 +79,8 @@ def _lease_keys(name: str) -> list[str]:
 class RedisCheckpoint:
     """`Checkpoint` in Redis. Thread- and process-safe.
 
+    A server that does not answer is asked again after `AWAY` seconds; until then every call fails at once.
+
     Args:
         url: URL of Redis, such as `redis://127.0.0.1:6379/0`.
     """
@@ -80,13 +90,16 @@ class RedisCheckpoint:
         self._redis: Redis = Redis.from_url(
             url,
             decode_responses=True,
-            socket_timeout=5,
+            socket_timeout=2,
             socket_connect_timeout=2,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3),
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
         )
+        self._away_until = 0.0
+        self._reason = ""
         self._claim = self._redis.register_script(_CLAIM)
         self._renew = self._redis.register_script(_RENEW)
         self._release = self._redis.register_script(_RELEASE)
+        self._ready = self._redis.register_script(_READY)
 
     def check(self) -> None:
         with self._errors():
@@ -137,6 +150,10 @@ class RedisCheckpoint:
         in_order = sorted(books, key=lambda book_id: book_id not in urgent)
         return {book_id: stages[book_id] for book_id in in_order if book_id in stages}
 
+    def stage(self, book_id: str) -> Stage | None:
+        with self._errors():
+            return cast(Stage | None, self._redis.hget(STAGES, book_id))
+
     def book(self, book_id: str) -> BookRecord | None:
         with self._errors():
             raw = self._redis.get(_book_key(book_id))
@@ -148,16 +165,19 @@ class RedisCheckpoint:
         records = {int(index): PartRecord.model_validate_json(value) for index, value in raw.items()}
         return dict(sorted(records.items()))
 
+    def part(self, book_id: str, index: int) -> PartRecord | None:
+        with self._errors():
+            raw = self._redis.hget(_parts_key(book_id), str(index))
+        return None if raw is None else PartRecord.model_validate_json(raw)
+
     def pending(self, book_id: str) -> int:
         with self._errors():
             return int(self._redis.scard(_pending_key(book_id)))
 
     def ready(self, book_id: str) -> list[int]:
-        with self._errors(), self._redis.pipeline() as pipe:
-            pipe.smembers(_pending_key(book_id))
-            pipe.zrange(_retries_key(book_id), 0, -1)
-            pending, waiting = pipe.execute()
-        return sorted(int(index) for index in set(pending) - set(waiting))
+        with self._errors():
+            found = self._ready(keys=[_pending_key(book_id), _retries_key(book_id)])
+        return sorted(map(int, str(found).split()))
 
     def retries(self, book_id: str) -> dict[int, float]:
         with self._errors():
@@ -254,10 +274,15 @@ class RedisCheckpoint:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
+        if time.monotonic() < self._away_until:
+            raise Unavailable(self._reason)
         try:
             yield
         except RedisError as error:
-            raise Unavailable(f"{self._where}: {error}") from error
+            self._reason = f"{self._where}: {error}"
+            if isinstance(error, NotConnected | NoAnswer):
+                self._away_until = time.monotonic() + AWAY
+            raise Unavailable(self._reason) from error
 
 
 def _set_book(pipe: Pipeline, book: BookRecord) -> None:

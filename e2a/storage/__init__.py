@@ -19,6 +19,7 @@ __all__ = [
     "ObjectStore",
     "S3Store",
     "book_ids",
+    "has_audio",
     "keys",
     "open_store",
     "read_master",
@@ -139,9 +140,17 @@ def read_sidecar(store: ObjectStore, digest: str, bitrate: int) -> Sidecar | Non
         Unavailable: the store cannot be reached.
     """
     sidecar = read_master(store, digest)
-    if sidecar is None or bitrate not in sidecar.aac:
-        return None
-    return sidecar if store.size(keys.part_audio(digest, bitrate)) == sidecar.aac[bitrate].size else None
+    return sidecar if sidecar and has_audio(store, sidecar, bitrate) else None
+
+
+def has_audio(store: ObjectStore, sidecar: Sidecar, bitrate: int) -> bool:
+    """Say whether the AAC of a part is there, and as long as its sidecar says.
+
+    Raises:
+        Unavailable: the store cannot be reached.
+    """
+    aac = sidecar.aac.get(bitrate)
+    return aac is not None and store.size(keys.part_audio(sidecar.digest, bitrate)) == aac.size
 
 
 def read_master(store: ObjectStore, digest: str) -> Sidecar | None:

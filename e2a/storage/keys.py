@@ -5,6 +5,8 @@ from e2a.plan import CLIP
 PLAN = "plan.json"
 SOURCE = "source.epub"
 ORDER = "order.json"
+REMOVED = "removed.json"
+"""The plan of a book that is being removed."""
 BOOKS = "books/"
 """What the keys of all books begin with."""
 EDITION = "edition.epub"

@@ -1,5 +1,6 @@
 """One class of tests for every checkpoint: memory and Redis."""
 
+import re
 import threading
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ from e2a.checkpoint import (
     RedisCheckpoint,
     WorkerRecord,
 )
-from e2a.errors import Retryable
+from e2a.checkpoint.redis import AWAY
+from e2a.errors import Retryable, Unavailable
 from e2a.testing import Clock, MemoryCheckpoint
 
 
@@ -201,6 +203,21 @@ class TestCheckpoint:
         checkpoint.update_book("urgent", lambda record: record.model_copy(update={"urgent": False}))
         assert list(checkpoint.stages()) == ["early", "urgent", "late"]
 
+    def test_tells_the_stage_of_one_book(self, checkpoint: Checkpoint) -> None:
+        """The stage of a book is the one that its record has; of an unknown book there is none."""
+        checkpoint.seed(book(), PARTS)
+        assert (checkpoint.stage("b1"), checkpoint.stage("b2")) == ("synthesising", None)
+        checkpoint.update_book("b1", lambda record: record.model_copy(update={"stage": "cancelled"}))
+        assert checkpoint.stage("b1") == "cancelled"
+        checkpoint.forget("b1")
+        assert checkpoint.stage("b1") is None
+
+    def test_tells_one_part(self, checkpoint: Checkpoint) -> None:
+        """One part is found by its index; of an unknown part or book there is none."""
+        checkpoint.seed(book(), PARTS)
+        assert checkpoint.part("b1", 10) == PARTS[10]
+        assert (checkpoint.part("b1", 2), checkpoint.part("b2", 10)) == (None, None)
+
     def test_parts_that_wait_to_be_tried_again_are_not_ready(self, checkpoint: Checkpoint) -> None:
         """A part with a time to be tried again is pending but not ready until the time is taken away."""
 
@@ -272,3 +289,18 @@ def test_redis_that_is_away_is_named_without_its_password(url: str) -> None:
     with pytest.raises(Retryable, match="Redis 127.0.0.1:1/0: ") as caught:
         RedisCheckpoint(url).check()
     assert "hunter2" not in str(caught.value)
+
+
+def test_redis_that_is_away_is_not_asked_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure every call fails at once, with the same reason, until it is time to ask again."""
+    checkpoint, now, asked = RedisCheckpoint("redis://127.0.0.1:1/0"), [100.0], list[str]()
+    monkeypatch.setattr("e2a.checkpoint.redis.time.monotonic", lambda: now[0])
+    with pytest.raises(Unavailable, match="Redis 127.0.0.1:1/0: ") as first:
+        checkpoint.check()
+    monkeypatch.setattr(checkpoint._redis, "ping", lambda: asked.append("ping"))
+    with pytest.raises(Unavailable, match=re.escape(str(first.value))):
+        checkpoint.check()
+    assert asked == []
+    now[0] += AWAY
+    checkpoint.check()
+    assert asked == ["ping"]

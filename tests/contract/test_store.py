@@ -4,11 +4,13 @@ import errno
 import os
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import stamina
@@ -199,16 +201,52 @@ class CutOff(BaseHTTPRequestHandler):
         return
 
 
-def test_s3_download_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A download that ends early is a Retryable, and leaves no file under any name."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), CutOff) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[S3Store]:
+    """Yield a store whose server answers so."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
-            with stamina.set_testing(True), pytest.raises(Retryable, match="object storage"):
-                s3_store(f"127.0.0.1:{server.server_port}", "tests").get_file("key", tmp_path / "target")
+            yield s3_store(f"127.0.0.1:{server.server_port}", "tests")
         finally:
             server.shutdown()
+
+
+def test_s3_download_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A download that ends early is a Retryable, and leaves no file under any name."""
+    with (
+        served(CutOff) as store,
+        stamina.set_testing(True),
+        pytest.raises(Retryable, match="object storage"),
+    ):
+        store.get_file("key", tmp_path / "target")
     assert files(tmp_path) == []
+
+
+class Pages(BaseHTTPRequestHandler):
+    """An S3 server that lists one object a page."""
+
+    def do_GET(self) -> None:
+        page = int(parse_qs(urlsplit(self.path).query).get("continuation-token", ["0"])[0])
+        more = f"<NextContinuationToken>{page + 1}</NextContinuationToken>" if page < 2 else ""
+        body = (
+            f"<ListBucketResult><Name>tests</Name><IsTruncated>{str(bool(more)).lower()}</IsTruncated>{more}"
+            f"<Contents><Key>books/{page}</Key><LastModified>2026-11-26T00:00:00Z</LastModified><Size>1</Size></Contents>"
+            "</ListBucketResult>"
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        return
+
+
+def test_s3_lists_all_pages() -> None:
+    """A listing that the server gives in pieces, as one of thousands of objects, is whole."""
+    with served(Pages) as store:
+        assert list(store.list("books/")) == ["books/0", "books/1", "books/2"]
 
 
 def test_s3_bucket_that_is_gone_is_named(minio: str) -> None:

@@ -14,14 +14,15 @@ NEVER = threading.Event()
 
 @pytest.fixture
 def gate() -> Gate:
-    return Gate(poll=0.01)
+    return Gate(room=2, poll=0.01)
 
 
 class Inside:
-    """Threads that go in, say so, and stay until they are told to leave."""
+    """Threads that go in, end their turn if they are to store, say so, and stay until they are told to leave."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, store: bool = False) -> None:
         self._gate = gate
+        self.store = store
         self._threads = ThreadPoolExecutor(8)
         self.leave = threading.Event()
 
@@ -29,11 +30,14 @@ class Inside:
         arrived = threading.Event()
 
         def run() -> bool:
-            with self._gate.entered(alone=alone, abandoned=abandoned) as entered:
-                if entered:
-                    arrived.set()
-                    assert self.leave.wait(30)
-                return entered
+            with self._gate.turn(alone=alone, abandoned=abandoned) as turn:
+                if turn is None:
+                    return False
+                if self.store:
+                    turn.end()
+                arrived.set()
+                assert self.leave.wait(30)
+                return True
 
         return arrived, self._threads.submit(run)
 
@@ -44,6 +48,53 @@ def test_many_are_in_together(gate: Gate) -> None:
     arrivals = [inside.go(alone=False)[0] for _ in range(2)]
     assert all(arrived.wait(30) for arrived in arrivals)
     inside.leave.set()
+
+
+def has_room(gate: Gate) -> bool:
+    """Say whether somebody who cannot wait gets a turn."""
+    at_once = threading.Event()
+    at_once.set()
+    with gate.turn(alone=False, abandoned=at_once) as turn:
+        return turn is not None
+
+
+def test_there_is_no_more_room_than_that(gate: Gate) -> None:
+    """With two inside there is no room until one has ended its turn, once, although it is still inside."""
+    with gate.turn(alone=False, abandoned=NEVER), gate.turn(alone=False, abandoned=NEVER) as turn:
+        assert turn
+        assert not has_room(gate)
+        turn.end()
+        turn.end()
+        assert has_room(gate)
+        with gate.turn(alone=False, abandoned=NEVER):
+            assert not has_room(gate)
+    assert has_room(gate)
+
+
+def test_the_next_is_let_in_when_a_turn_ends(gate: Gate) -> None:
+    """Who waits for room goes in when somebody else's turn ends, however many are still inside."""
+    storing, waiting = Inside(gate, store=True), Inside(gate)
+    assert all(storing.go(alone=False)[0].wait(30) for _ in range(3))
+    assert all(waiting.go(alone=False)[0].wait(30) for _ in range(2))
+    third, _ = waiting.go(alone=False)
+    waiting.leave.set()
+    assert third.wait(30)
+    storing.leave.set()
+
+
+def test_one_that_stores_is_company(gate: Gate) -> None:
+    """Whoever wants to be alone waits also for those whose turn has ended, and its own lasts to the end."""
+    storing, second = Inside(gate, store=True), Inside(gate, store=True)
+    assert storing.go(alone=False)[0].wait(30)
+    alone, _ = second.go(alone=True)
+    wait_until_closed(gate)
+    assert not alone.is_set()
+    storing.leave.set()
+    assert alone.wait(30)
+    newcomer, _ = second.go(alone=False)
+    assert not newcomer.is_set()
+    second.leave.set()
+    assert newcomer.wait(30)
 
 
 def test_one_that_wants_to_be_alone_waits_for_the_others(gate: Gate) -> None:
@@ -94,7 +145,7 @@ def test_of_many_that_want_to_be_alone_each_is(gate: Gate, request: pytest.Fixtu
 
     def go(alone: bool) -> None:
         for _ in range(300):
-            with gate.entered(alone=alone, abandoned=NEVER):
+            with gate.turn(alone=alone, abandoned=NEVER):
                 inside.add(me := object())
                 for _moment in range(1000):
                     company.extend([len(inside)] * (alone and len(inside) > 1))
@@ -107,10 +158,10 @@ def test_of_many_that_want_to_be_alone_each_is(gate: Gate, request: pytest.Fixtu
 
 def test_an_error_inside_leaves_the_gate_open(gate: Gate) -> None:
     """Whoever fails inside has left."""
-    with pytest.raises(ZeroDivisionError), gate.entered(alone=True, abandoned=NEVER):
+    with pytest.raises(ZeroDivisionError), gate.turn(alone=True, abandoned=NEVER):
         raise ZeroDivisionError
-    with gate.entered(alone=True, abandoned=NEVER) as entered:
-        assert entered
+    with gate.turn(alone=True, abandoned=NEVER) as turn:
+        assert turn
 
 
 def wait_until_closed(gate: Gate) -> None:

@@ -193,6 +193,69 @@ def test_beat_may_fail(checkpoint: Checkpoint, clock: Clock, theirs: LeaseKeeper
     assert theirs.claim(NAME) == 0
 
 
+def test_beats_while_leases_cannot_be_renewed(checkpoint: Checkpoint) -> None:
+    """The beat looks after other things than the checkpoint, so it is called also while that is away."""
+    beats: list[str] = []
+    keeper = LeaseKeeper(checkpoint, "gpu-0", lambda: beats.append("beat"))
+    keeper.claim(NAME)
+    checkpoint.away = True
+    keeper.renew()
+    assert beats == ["beat"]
+
+
+def test_a_lease_that_ran_out_is_taken_again(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
+    """A lease that ran out and nobody took is ours again at the next renewal, and nobody counts as dead."""
+    ours.claim(NAME)
+    clock.now += TTL + 1
+    ours.renew()
+    assert (ours.keeps(NAME), theirs.claim(NAME), theirs.deaths(NAME)) == (True, 0, 0)
+
+
+def test_leases_that_the_server_forgot_are_taken_again(
+    ours: LeaseKeeper, theirs: LeaseKeeper, checkpoint: Checkpoint
+) -> None:
+    """After the loss of all data a renewal takes the leases again, unless somebody else was quicker."""
+    for name in (NAME, "part/d2"):
+        ours.claim(name)
+    checkpoint.lose()
+    theirs.claim("part/d2")
+    ours.renew()
+    assert (ours.keeps(NAME), ours.keeps("part/d2")) == (True, False)
+    assert theirs.claim(NAME) == 0
+
+
+def test_a_lease_that_another_took_is_lost(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
+    """Whoever asks is told at once, the others at the next renewal; it is not renewed or released any more."""
+    for name in (NAME, "part/d2"):
+        ours.claim(name)
+        clock.now += TTL + 1
+        assert theirs.claim(name) == 2
+        assert ours.keeps(name)
+        assert not (ours.holds(name) if name == NAME else ours.renew())
+        assert not ours.keeps(name)
+        assert not ours.holds(name)
+        ours.release(name)
+        assert theirs.holds(name)
+
+
+def test_holding_is_renewing(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
+    """A lease that is ours when it is asked for stays so for a lifetime, even if it had run out."""
+    ours.claim(NAME)
+    for _ in range(2):
+        clock.now += TTL + 1
+        assert ours.holds(NAME)
+        clock.now += TTL - 0.5
+        assert theirs.claim(NAME) == 0
+
+
+def test_leases_are_ours_while_nobody_can_be_asked(ours: LeaseKeeper, checkpoint: Checkpoint) -> None:
+    """Without the checkpoint a lease that we had is ours, and one that we never had is not."""
+    ours.claim(NAME)
+    checkpoint.away = True
+    assert ours.holds(NAME)
+    assert not ours.holds("part/d2")
+
+
 def test_thread_renews(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside the context a thread renews again and again, also after a renewal that failed."""
     monkeypatch.setattr(leases, "TTL", 0.003)

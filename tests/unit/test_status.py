@@ -2,6 +2,7 @@
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from e2a.plan import Retake
 from synth_consumer.status import Status
@@ -29,6 +30,7 @@ def test_health_says_what_speaks_and_where(status: Status) -> None:
         "device": "cuda:0 NVIDIA H100",
         "memory_bytes": 7,
         "speaking": False,
+        "problem": "",
         "last_take_seconds": None,
     }
 
@@ -53,6 +55,27 @@ def test_names_the_part_that_was_begun_first(status: Status) -> None:
     status.left(first)
     status.spoke(first)
     assert (status.snapshot(()).part, status.snapshot(()).sentence) == (4, 1)
+
+
+def test_says_what_it_waits_for(status: Status) -> None:
+    """While somebody waits, record and health page say for what; the first begin and the last end are logged."""
+    with capture_logs() as logs:
+        status.waits("one", "storage: refused")
+        status.waits("other", "storage: refused again")
+        status.waits("one", "storage: refused")
+        status.goes_on("one")
+        status.goes_on("one")
+        assert status.snapshot(()).problem == status.health()["problem"] == "storage: refused again"
+        status.goes_on("other")
+    assert status.snapshot(()).problem == status.health()["problem"] == ""
+    assert [log["event"] for log in logs] == ["worker.waits", "worker.goes_on"]
+    assert logs[0]["problem"] == "storage: refused"
+
+
+def test_says_what_it_owns(status: Status) -> None:
+    """The record names the partitions of both topics of jobs."""
+    record = status.snapshot((1, 2), (3,))
+    assert (record.partitions, record.express) == ((1, 2), (3,))
 
 
 def test_counts_bad_takes(status: Status) -> None:

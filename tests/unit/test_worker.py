@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -97,44 +98,36 @@ def test_does_not_begin_what_is_abandoned(bench: Bench, part: Part) -> None:
     assert bench.engine.spoken == []
 
 
-class Waiter(threading.Event):
-    """An event whose waits end at once and let the test act in between."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        super().__init__()
-        self.act = act
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.act()
-        return self.is_set()
+def test_passes_over_what_another_makes(bench: Bench, part: Part) -> None:
+    """A part that another worker is busy with is not waited for: nothing is said of it, and the lease stays theirs."""
+    bench.checkpoint.claim(f"part/{part.digest}", "them", 6)
+    abandoned = threading.Event()
+    assert bench.worker.handle(a_job(part), abandoned) is None
+    assert not abandoned.is_set()
+    assert bench.engine.spoken == []
+    assert not bench.free(part)
 
 
-def test_waits_for_whoever_has_the_part(bench: Bench, part: Part) -> None:
-    """A part that another worker is busy with is reported when the other has stored it."""
-    bench.checkpoint.claim(f"part/{part.digest}", "other", 6)
-    event = bench.worker.handle(a_job(part), Waiter(lambda: put_part(bench.store, part)))
-    assert isinstance(event, PartDone)
+def test_reports_what_another_has_just_made(bench: Bench, part: Part) -> None:
+    """A part that is stored is done, also while whoever made it still has the lease."""
+    bench.checkpoint.claim(f"part/{part.digest}", "them", 6)
+    put_part(bench.store, part)
+    assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
     assert bench.engine.spoken == []
 
 
 def test_takes_over_from_a_dead_worker(bench: Bench, part: Part) -> None:
     """A part whose holder died is made when the lease has run out."""
     bench.checkpoint.claim(f"part/{part.digest}", "dead", 6)
-
-    def pass_time() -> None:
-        bench.clock.now += 7
-
-    event = bench.worker.handle(a_job(part), Waiter(pass_time))
-    assert isinstance(event, PartDone)
+    bench.clock.now += 7
+    assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
     assert len(bench.engine.spoken) == 3
 
 
 def test_does_not_free_the_lease_of_its_other_thread(bench: Bench, part: Part) -> None:
-    """A job that is abandoned while the worker's other thread makes the same part leaves the lease alone."""
+    """A job for a part that the worker's other thread makes is passed over, and the lease left alone."""
     bench.leases.claim(f"part/{part.digest}")
-    abandoned = Waiter(lambda: None)
-    abandoned.act = abandoned.set
-    assert bench.worker.handle(a_job(part), abandoned) is None
+    assert bench.worker.handle(a_job(part), threading.Event()) is None
     assert not bench.free(part)
 
 
@@ -180,20 +173,6 @@ def test_passes_on_what_the_engine_says(bench: Bench, part: Part, error: Excepti
     assert bench.free(part)
 
 
-def test_storage_that_is_away_frees_the_lease(bench: Bench, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part that cannot be looked up is not kept from others, nor from a later job of the same worker."""
-
-    def away(_key: str) -> bytes:
-        raise Retryable("storage is away")
-
-    monkeypatch.setattr(bench.store, "get", away)
-    with pytest.raises(Retryable, match="storage is away"):
-        bench.worker.handle(a_job(part), threading.Event())
-    monkeypatch.undo()
-    assert isinstance(bench.worker.handle(a_job(part), threading.Event()), PartDone)
-    assert bench.free(part)
-
-
 def test_a_bug_counts_as_a_death(bench: Bench, part: Part) -> None:
     """A part that crashes the handler keeps its lease until it runs out, so that the crash is counted."""
 
@@ -207,15 +186,6 @@ def test_a_bug_counts_as_a_death(bench: Bench, part: Part) -> None:
     bench.clock.now += 7
     assert bench.checkpoint.claim(f"part/{part.digest}", "next", 6) == 2
     assert bench.status.snapshot(()).book_id == ""
-
-
-def test_what_is_waited_for_does_not_hold_the_engine(bench: Bench, part: Part) -> None:
-    """While a job waits for another worker's lease, the next job is spoken."""
-    bench.checkpoint.claim(f"part/{part.digest}", "other", 6)
-    other = a_part(7)
-    abandoned = Waiter(lambda: bench.worker.handle(a_job(other), threading.Event()) and abandoned.set())
-    bench.worker.handle(a_job(part), abandoned)
-    assert read_sidecar(bench.store, other.digest, BITRATE) is not None
 
 
 def test_one_sentence_is_spoken_at_a_time(bench: Bench) -> None:
@@ -250,32 +220,34 @@ def test_sentences_of_two_parts_are_spoken_together() -> None:
     assert bench.status.snapshot(()).done == 2
 
 
-def test_a_job_that_waits_for_the_engine_can_be_abandoned(bench: Bench, part: Part) -> None:
-    """A job whose partition moves away while the other is spoken frees its lease at once, not after the other."""
-    abandoned, speaking, enough = threading.Event(), threading.Event(), threading.Event()
+def test_a_job_that_waits_for_the_engine_can_be_made_by_others(bench: Bench, part: Part) -> None:
+    """While one part is spoken the next has no lease: another worker takes it, and it can be abandoned at once."""
+    speaking, enough = threading.Event(), threading.Event()
     bench.engine.before = lambda _text: (speaking.set(), enough.wait(30))
-    other = threading.Thread(target=bench.worker.handle, args=(a_job(a_part(7)), threading.Event()), daemon=True)
-    other.start()
+    first = a_part(7)
+    thread = threading.Thread(target=bench.worker.handle, args=(a_job(first), threading.Event()), daemon=True)
+    thread.start()
     assert speaking.wait(30)
-    abandoned.set()
-    waits = Later(abandoned, looks=3)
+    assert not bench.free(first)
+    free = []
+    waits = WhenLookedAt(lambda: free.append(bench.free(part)))
     assert bench.worker.handle(a_job(part), waits) is None
-    assert bench.free(part)
+    assert free == [True]
     enough.set()
-    other.join()
+    thread.join()
     assert bench.engine.spoken == ["This is part 7."]
 
 
-class Later(threading.Event):
-    """An event that is set after so many looks at it."""
+class WhenLookedAt(threading.Event):
+    """An event that acts when it is looked at, and is set."""
 
-    def __init__(self, event: threading.Event, looks: int) -> None:
+    def __init__(self, act: Callable[[], object]) -> None:
         super().__init__()
-        self.looks = looks
+        self.act = act
 
     def is_set(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
+        self.act()
+        return True
 
 
 def test_a_suspect_is_made_alone(bench: Bench, part: Part) -> None:
@@ -310,6 +282,31 @@ def test_a_suspect_is_made_alone(bench: Bench, part: Part) -> None:
         thread.join(30)
     assert bench.engine.spoken == ["This is part 8.", "One.", "Two.", "Three.", "This is part 7."]
     assert claimed == [False, True, False]
+
+
+@pytest.mark.parametrize(("at_once", "turns"), [(1, 1), (2, 2), (21, 3), (64, 5)])
+def test_parts_that_are_spoken_at_once(at_once: int, turns: int) -> None:
+    """An engine that says one sentence at a time gets one part, others enough for all their sentences; one hand more
+    stores."""
+    bench = Bench(at_once)
+    assert bench.worker.hands == turns + 1
+    with ExitStack() as entered:
+        for _ in range(turns):
+            entered.enter_context(bench.worker._gate.turn(alone=False, abandoned=threading.Event()))
+        abandoned = threading.Event()
+        abandoned.set()
+        with bench.worker._gate.turn(alone=False, abandoned=abandoned) as turn:
+            assert turn is None
+
+
+def test_knows_what_it_is_at(bench: Bench, part: Part) -> None:
+    """A part is known to be in hand while it is made, and for a moment after, whatever becomes of it."""
+    seen = []
+    bench.engine.before = lambda _text: seen.append(part.digest in bench.worker.recent)
+    assert part.digest not in bench.worker.recent
+    bench.worker.handle(a_job(part), threading.Event())
+    assert seen == [True] * 3
+    assert part.digest in bench.worker.recent
 
 
 def test_refuses_a_job_for_another_model(bench: Bench, part: Part) -> None:

@@ -4,10 +4,11 @@ from e2a.checkpoint import LeaseKeeper
 from e2a.plan import Part, Sentence, speech_digest
 from e2a.storage import keys
 from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
+from synth_consumer.orders import Orders
 from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
-from tests.unit.builders import a_speech
+from tests.unit.builders import a_book_record, a_speech
 from tests.unit.puppet import Puppet, a_pace
 
 SENTENCES = tuple(Sentence(text=text, pause_ms=100) for text in ("One.", "Two.", "Three."))
@@ -35,6 +36,7 @@ class Bench:
         self.store.objects[keys.pace(speech_digest(a_speech()))] = a_pace().model_dump_json().encode()
         self.clock = Clock()
         self.checkpoint = MemoryCheckpoint(self.clock)
+        self.checkpoint.seed(a_book_record(), {})
         self.leases = LeaseKeeper(self.checkpoint, "w0")
         self.status = Status("w0", self.engine)
         self.worker = Worker(
@@ -44,6 +46,7 @@ class Bench:
             store=self.store,
             leases=self.leases,
             status=self.status,
+            orders=Orders(self.checkpoint, self.store),
         )
 
     def free(self, part: Part) -> bool:

@@ -1,0 +1,56 @@
+"""Whether a book is wanted: people pause, cancel and remove books while their parts wait in Kafka."""
+
+from typing import Protocol
+
+from e2a.checkpoint import Stage
+from e2a.errors import Unavailable
+from e2a.storage import ObjectStore, keys
+
+_STOPPED: frozenset[Stage | None] = frozenset(["paused", "cancelled"])
+
+
+class Stages(Protocol):
+    """The part of a checkpoint that is needed here."""
+
+    def stage(self, book_id: str) -> Stage | None: ...
+
+
+class Orders:
+    """What is wanted of books. When nobody can be asked every book is wanted: work goes on. Thread-safe.
+
+    Args:
+        stages: the checkpoint.
+        store: where plans live.
+    """
+
+    def __init__(self, stages: Stages, store: ObjectStore) -> None:
+        self._stages = stages
+        self._store = store
+
+    def wants(self, book_id: str) -> bool:
+        """Say whether a book's parts are to be made."""
+        try:
+            stage = self._stages.stage(book_id)
+        except Unavailable:
+            return True
+        return stage not in _STOPPED and (stage is not None or self._has_plan(book_id))
+
+    def is_stopped(self, book_id: str) -> bool:
+        """Say whether a book is paused or cancelled; storage is not asked."""
+        try:
+            return self._stages.stage(book_id) in _STOPPED
+        except Unavailable:
+            return False
+
+    def is_removed(self, book_id: str) -> bool:
+        """Say whether a book is gone: neither the checkpoint nor storage knows it."""
+        try:
+            return self._stages.stage(book_id) is None and not self._has_plan(book_id)
+        except Unavailable:
+            return False
+
+    def _has_plan(self, book_id: str) -> bool:
+        try:
+            return self._store.size(keys.book(book_id, keys.PLAN)) is not None
+        except Unavailable:
+            return True
