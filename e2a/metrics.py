@@ -24,7 +24,11 @@ LAST_TAKE = Gauge("e2a_last_take_timestamp_seconds", "Unix time of this worker's
 GPU_MEMORY = Gauge("e2a_gpu_memory_bytes", "GPU memory in use by this worker's engine; 0 without a GPU")
 EVENTS = Counter("e2a_events", "Events folded into the checkpoint", ["type"])
 BOOKS = Counter("e2a_books", "Books that reached their end", ["outcome"])
-ASSEMBLY_SECONDS = Histogram("e2a_assembly_seconds", "Seconds of assembly a book")
+ASSEMBLY_SECONDS = Histogram(
+    "e2a_assembly_seconds", "Seconds of assembly a book", buckets=(1, 2, 5, 10, 20, 60, 120, 300, 600, 1800)
+)
+JOBS_AGAIN = Counter("e2a_jobs_again", "Jobs published again: damaged, retried, fallen, wanted", ["reason"])
+DEAD_LETTERS = Counter("e2a_dead_letters", "Dead letters that the merger has written: job, event", ["kind"])
 PARTITIONS = Gauge("e2a_partitions", "Partitions of the chapters topic that this worker owns")
 
 Health = Callable[[], Mapping[str, object]]

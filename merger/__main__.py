@@ -4,19 +4,28 @@ import logging
 import os
 import socket
 import sys
+import time
 from typing import NoReturn
 
+import stamina
 from faust import Worker
 
 from e2a import log, metrics, service
-from e2a.bus import Admin, KafkaPublisher
+from e2a.bus import Admin, KafkaBacklog, KafkaPublisher
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
+from e2a.errors import Unavailable
 from e2a.settings import MergerSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
 from merger import ffmpeg, scratch
 from merger.app import build
+from merger.books import Books
+from merger.jobs import Jobs
 from merger.merge import Merger
+from merger.sweep import Sweep
+
+SWEEP_PATIENCE = 5.0
+"""Seconds that a sweep waits for Kafka: the next one comes soon."""
 
 
 def run() -> NoReturn:
@@ -31,16 +40,43 @@ def run() -> NoReturn:
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
     checkpoint = RedisCheckpoint(settings.redis_url)
+    for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=settings.patience, wait_max=1.0):
+        with attempt:
+            checkpoint.check()
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    admin = Admin(settings.kafka_bootstrap, SWEEP_PATIENCE)
+    books = Books(store, checkpoint, time.time)
+    jobs = Jobs(
+        store=store,
+        checkpoint=checkpoint,
+        books=books,
+        publisher=publisher,
+        partitions=admin.partitions,
+        clock=time.time,
+    )
     with LeaseKeeper(checkpoint, f"merger-{socket.gethostname()}-{os.getpid()}") as leases:
         merger = Merger(
             store=store,
             checkpoint=checkpoint,
+            books=books,
+            jobs=jobs,
             publisher=publisher,
             leases=leases,
-            partitions=settings.partitions,
+            first_wait=settings.backoff,
         )
-        app = build(settings, merger, publisher)
+        sweep = Sweep(
+            store=store,
+            checkpoint=checkpoint,
+            books=books,
+            jobs=jobs,
+            merger=merger,
+            leases=leases,
+            backlog=KafkaBacklog(settings.kafka_bootstrap, SWEEP_PATIENCE),
+            admin=admin,
+            partitions=settings.partitions,
+            clock=time.time,
+        )
+        app = build(settings, merger, sweep, publisher)
         worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
         try:
             worker.execute_from_commandline()  # ends with SystemExit

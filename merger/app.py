@@ -10,20 +10,23 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import faust
 import stamina
+from aiokafka.errors import IllegalStateError  # type: ignore[import-untyped]
+from faust.exceptions import ConsumerNotStarted
 
-from e2a import log
+from e2a import log, metrics
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
 from e2a.settings import MergerSettings
 from e2a.topics import DEAD_LETTERS, EVENTS, MERGER_GROUP
 from merger.merge import Merger, Work
+from merger.sweep import Sweep
 
 WORKS = 2
 """Most books that are assembled at once; in threads of their own, so that events are folded meanwhile."""
@@ -31,7 +34,7 @@ WORKS = 2
 logger = log.get(__name__)
 
 
-def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any:
+def build(settings: MergerSettings, merger: Merger, sweep: Sweep, publisher: Publisher) -> Any:
     """Return the application, not yet started."""
     app = faust.App(
         MERGER_GROUP,
@@ -45,17 +48,18 @@ def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
+        consumer_metadata_max_age_ms=1000,  # else a topic that was made anew is only read from after five minutes
         broker_commit_every=100,
         stream_wait_empty=False,
     )
     events = app.topic(EVENTS, value_type=bytes, value_serializer="raw", key_serializer="raw")
     threads = ThreadPoolExecutor(WORKS, thread_name_prefix="work")
-    working: set[asyncio.Task[None]] = set()
+    working: dict[str, asyncio.Task[None]] = {}
 
     def begin(work: Work) -> None:
-        task = asyncio.create_task(_work(work, threads))
-        working.add(task)
-        task.add_done_callback(working.discard)
+        if work.name not in working:
+            task = working[work.name] = asyncio.create_task(_work(work, threads))
+            task.add_done_callback(lambda _task: working.pop(work.name))
 
     @app.agent(events)
     async def fold_events(stream: Any) -> None:
@@ -67,11 +71,28 @@ def build(settings: MergerSettings, merger: Merger, publisher: Publisher) -> Any
                 begin(work)
 
     @app.timer(interval=settings.sweep)  # type: ignore[untyped-decorator]
-    async def sweep() -> None:
-        for book_id in await _patiently(merger.unconcluded) or []:
-            begin(partial(merger.conclude, book_id))
+    async def look_after() -> None:
+        for work in await _guarded(sweep.sweep):
+            begin(work)
+        with suppress(ConsumerNotStarted, IllegalStateError):  # in the middle of a rebalance; next time
+            if app.consumer.assignment():
+                await _rewind(app.consumer, everything=sweep.take_made_anew(EVENTS))
 
     return app
+
+
+async def _rewind(consumer: Any, *, everything: bool) -> None:
+    """Read partitions from their beginning that were made anew, or all of them.
+
+    Faust commits an offset of before when it meets the new topic, and then drops all events below it.
+    """
+    for partition in consumer.assignment():
+        end, position = consumer.highwater(partition), consumer._read_offset[partition]
+        if everything or (end is not None and position is not None and position > end):
+            logger.warning("merge.rewound", partition=partition.partition, position=position, end=end)
+            for memory in ("_gap", "_acked", "_acked_index", "_read_offset", "_committed_offset"):
+                getattr(consumer, memory).pop(partition, None)
+            await consumer.seek(partition, 0)
 
 
 async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -> Work | None:
@@ -84,6 +105,7 @@ async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -
         logger.warning("merge.dead_letter", source=source, reason=str(error))
         letter = dead_letter(raw, reason=str(error), source=source)
         await _patiently(lambda: publisher.send(DEAD_LETTERS, [letter]))
+        metrics.DEAD_LETTERS.labels("event").inc()
         return None
     work: Work | None = await _patiently(lambda: merger.on_event(event))
     return work
@@ -91,9 +113,9 @@ async def _fold(merger: Merger, publisher: Publisher, raw: bytes, source: str) -
 
 async def _work(work: Work, threads: Executor) -> None:
     try:
-        await _guarded(work, threads)
+        await _guarded(work.run, threads)
     except Retryable as error:
-        logger.warning("merge.delayed", reason=str(error))
+        logger.warning("merge.delayed", work=work.name, reason=str(error))
 
 
 async def _patiently(call: Callable[[], Any]) -> Any:

@@ -5,7 +5,7 @@ samples before it.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -30,7 +30,14 @@ BOOK = "book"
 logger = log.get(__name__)
 
 
-def assemble(plan: Plan, store: ObjectStore, *, stem: str = BOOK, cancelled: Event | None = None) -> Report:
+def assemble(
+    plan: Plan,
+    store: ObjectStore,
+    *,
+    stem: str = BOOK,
+    cancelled: Event | None = None,
+    fence: Callable[[], object] = lambda: None,
+) -> Report:
     """Assemble a book whose parts are all in storage, put it there, and return its report, which is not stored.
 
     Args:
@@ -38,6 +45,7 @@ def assemble(plan: Plan, store: ObjectStore, *, stem: str = BOOK, cancelled: Eve
         store: where its parts are, and where it goes.
         stem: of the keys of files that are the whole book.
         cancelled: ends the work when it is set.
+        fence: called right before anything is put; raises when the book is somebody else's.
 
     Raises:
         CorruptParts: parts are missing or are not what their sidecars say; it names all of them.
@@ -50,7 +58,7 @@ def assemble(plan: Plan, store: ObjectStore, *, stem: str = BOOK, cancelled: Eve
     parts = Parts(plan, store)
     try:
         with scratch() as folder:
-            return _Assembly(plan, store, parts, folder, stem=stem, cancelled=cancelled or Event()).run()
+            return _Assembly(plan, store, parts, folder, stem=stem, cancelled=cancelled or Event(), fence=fence).run()
     except CorruptParts as error:
         raise CorruptParts(parts.corrupt(error.parts)) from error
     except OSError as error:
@@ -72,7 +80,15 @@ class _Assembly:
     """The assembly of one book; for the arguments see `assemble`, `folder` is where it works."""
 
     def __init__(
-        self, plan: Plan, store: ObjectStore, parts: Parts, folder: Path, *, stem: str, cancelled: Event
+        self,
+        plan: Plan,
+        store: ObjectStore,
+        parts: Parts,
+        folder: Path,
+        *,
+        stem: str,
+        cancelled: Event,
+        fence: Callable[[], object],
     ) -> None:
         self._plan = plan
         self._store = store
@@ -80,6 +96,7 @@ class _Assembly:
         self._folder = folder
         self._stem = stem
         self._cancelled = cancelled
+        self._fence = fence
         self._marks = chapter_marks(plan, parts.sidecars)
         self._problems: list[str] = []
         self._cover = self._fetch_cover()
@@ -189,6 +206,7 @@ class _Assembly:
         """Put a file into storage and remove it here."""
         key = keys.output(self._plan.book_id, name)
         size = path.stat().st_size
+        self._fence()
         self._store.put_file(key, path)
         path.unlink()
         return ReportedFile(format=form, key=key, name=delivered, size=size)

@@ -14,6 +14,10 @@ class Cancelled(Retryable):
     """The merger is ending; another one, or this one when it is started again, assembles the book."""
 
 
+class Superseded(Retryable):
+    """Another merger has taken the book over, while this one was stopped or cut off; its work is left to the other."""
+
+
 class CorruptParts(Exception):
     """Objects of parts are missing or damaged: the parts have to be made again.
 

@@ -17,7 +17,9 @@ from e2a.storage import ObjectStore
 from e2a.testing import MemoryBroker, MemoryCheckpoint
 from e2a.topics import EVENTS, QUEUES
 from merger import ffmpeg
+from merger.books import Books
 from merger.excerpt import assemble_finished
+from merger.jobs import Jobs
 from merger.merge import Merger
 from merger.scratch import remove_abandoned
 from producer.follow import Show
@@ -53,7 +55,24 @@ def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSe
     broker = MemoryBroker()
     checkpoint = MemoryCheckpoint(time.monotonic)
     leases = LeaseKeeper(checkpoint, WORKER)
-    merger = Merger(store=store, checkpoint=checkpoint, publisher=broker, leases=leases)
+    books = Books(store, checkpoint, time.time)
+    jobs = Jobs(
+        store=store,
+        checkpoint=checkpoint,
+        books=books,
+        publisher=broker,
+        partitions=lambda: dict.fromkeys(QUEUES, 1),
+        clock=time.time,
+    )
+    merger = Merger(
+        store=store,
+        checkpoint=checkpoint,
+        books=books,
+        jobs=jobs,
+        publisher=broker,
+        leases=leases,
+        first_wait=0.0,
+    )
     worker = Worker(
         name=WORKER,
         engine=engine,
@@ -67,6 +86,7 @@ def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSe
         for event in broker.take(EVENTS):
             if isinstance(event, Event):
                 merger.on_event(event)
+        jobs.retry(plan.book_id)
         numbers = progress(checkpoint.parts(plan.book_id).values())
         show(numbers, "")
         if broker.step(worker.handle, WORKER):

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from e2a.bus import KafkaPublisher
+from e2a.bus import Admin, KafkaPublisher
 from e2a.messages import BookDone, BookPlanned, ChapterJob, DeadLetter, PartialWanted, decode
 from e2a.plan import BITRATE
 from e2a.storage import DirectoryStore, keys, read_report
-from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS
+from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENT_PARTITIONS, EVENTS, EXPRESS, MERGER_GROUP
 from tests.recordings import record
 from tests.servers import require, wait_until
 from tests.stack import Stack
 from tests.topics import empty_topics, read_topic, send_raw
-from tests.unit.builders import a_part_done, a_plan
+from tests.unit.builders import a_part_done, a_part_failed, a_plan
 
 
 class Scene:
@@ -39,6 +41,11 @@ class Scene:
     def stage(self) -> str:
         book = self.stack.checkpoint.book(self.plan.book_id)
         return "" if book is None else book.stage
+
+    def jobs(self) -> list[tuple[int, int]]:
+        """Return part and attempt of all jobs."""
+        jobs = [decode(raw) for topic in (CHAPTERS, EXPRESS) for raw in read_topic(self.kafka, topic)]
+        return [(job.part.index, job.attempt) for job in jobs if isinstance(job, ChapterJob)]
 
     def finished(self) -> list[BookDone]:
         events = [decode(raw) for raw in read_topic(self.kafka, EVENTS)]
@@ -111,8 +118,8 @@ def test_a_damaged_part_is_made_anew(scene: Scene) -> None:
     scene.store.put(audio, scene.store.get(audio)[::-1])
     scene.stack.start("e2a-merge")
     scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
-    wait_until(lambda: read_topic(scene.kafka, CHAPTERS))
-    (job,) = [decode(raw) for raw in read_topic(scene.kafka, CHAPTERS)]
+    wait_until(lambda: read_topic(scene.kafka, EXPRESS))
+    (job,) = [decode(raw) for raw in read_topic(scene.kafka, EXPRESS)]
     assert isinstance(job, ChapterJob)
     assert job.part == victim.for_engine()
     wait_until(lambda: scene.stage() == "synthesising")
@@ -159,3 +166,66 @@ def test_nothing_half_made_stays(scene: Scene, tmp_path: Path, number: signal.Si
     wait_until(lambda: scene.stage() == "done")
     assert list(scratch.glob("e2a-merge-*")) == []
     assert len(scene.finished()) == 1
+
+
+def test_what_fell_between_is_found_without_any_event(scene: Scene) -> None:
+    """When Redis is emptied in the middle of a book, it is known again, and what nobody is at is published again."""
+    scene.stack.start("e2a-merge", SWEEP=0.2)
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(1)
+    wait_until(lambda: scene.stage() == "synthesising")
+    scene.stack.forget()
+    wait_until(scene.stack.checkpoint.is_whole)
+    assert scene.stage() == "synthesising"
+    assert scene.stack.checkpoint.ready(scene.plan.book_id) == [0, 2]
+    scene.stack.checkpoint.update_book(scene.plan.book_id, lambda book: book.model_copy(update={"resumed_at": 0.0}))
+    wait_until(lambda: sorted(scene.jobs()) == [(0, 1), (2, 1)])
+    scene.make(0, 2)
+    wait_until(lambda: scene.stage() == "done")
+
+
+def test_a_part_that_fails_too_often_is_given_up(scene: Scene) -> None:
+    """A part that fails for now is tried again by express; the third time its job goes to the dead letters."""
+    part = scene.plan.parts[1]
+    scene.stack.start("e2a-merge", SWEEP=0.2, BACKOFF=0.1)
+    scene.publisher.send(EVENTS, [BookPlanned(book_id=scene.plan.book_id)])
+    scene.make(0, 2)
+    for attempt in (1, 2, 3):
+        scene.publisher.send(EVENTS, [a_part_failed(part, retryable=True, attempt=attempt, reason="no memory")])
+        if attempt < 3:
+            wait_until(lambda wanted=attempt + 1: (1, wanted) in scene.jobs())
+    wait_until(lambda: scene.stage() == "failed")
+    (letter,) = [decode(raw) for raw in read_topic(scene.kafka, DEAD_LETTERS)]
+    assert isinstance(letter, DeadLetter)
+    assert (letter.part, letter.attempts, letter.reason) == (1, 3, "no memory")
+    book = scene.stack.checkpoint.book(scene.plan.book_id)
+    assert book is not None
+    assert book.reason == "1 parts missing, in chapters 1: no memory"
+
+
+def commit(kafka: str, offset: int) -> None:
+    """Commit an offset in all partitions of the topic of events, as the group of the mergers."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": MERGER_GROUP, "enable.auto.commit": False})
+    partitions = [TopicPartition(EVENTS, partition, offset) for partition in range(EVENT_PARTITIONS)]
+    consumer.commit(offsets=partitions, asynchronous=False)
+    consumer.close()
+
+
+def test_events_of_topics_that_were_made_anew(scene: Scene) -> None:
+    """Topics that vanish under a merger are made anew by it, and what is said in them counts.
+
+    An offset of before that was committed in the new topic hides nothing.
+    """
+    commit(scene.kafka, offset=1000)
+    scene.stack.start("e2a-merge", SWEEP=0.2)
+    scene.publisher.send(EVENTS, [a_part_failed(scene.plan.parts[0])])
+    wait_until(
+        lambda: [part.state for part in scene.stack.checkpoint.parts(scene.plan.book_id).values()][:1] == ["failed"]
+    )
+    client = AdminClient({"bootstrap.servers": scene.kafka})
+    for future in client.delete_topics([EVENTS, CHAPTERS, EXPRESS]).values():
+        future.result(30)
+    wait_until(lambda: {EVENTS, CHAPTERS, EXPRESS} <= set(Admin(scene.kafka, patience=30).partitions()))
+    scene.publisher = KafkaPublisher(scene.kafka, patience=30)
+    scene.make(*range(len(scene.plan.parts)))
+    wait_until(lambda: scene.stage() == "done")

@@ -6,7 +6,6 @@ from structlog.testing import capture_logs
 from e2a.messages import PartialWanted
 from e2a.report import Report
 from e2a.storage import keys, read_report
-from e2a.topics import CHAPTERS
 from merger import excerpt
 from tests.unit.builders import BOOK
 from tests.unit.mergers import OUTPUT, REPORT, Scene
@@ -21,7 +20,7 @@ def excerpt_of(scene: Scene) -> Report | None:
     """Ask for what is finished of the book, and return what there is then."""
     work = scene.merger.on_event(PartialWanted(book_id=BOOK))
     assert work is not None
-    work()
+    work.run()
     return read_report(scene.store, BOOK, keys.partial_report)
 
 
@@ -61,7 +60,7 @@ def test_excerpt_of_damaged_parts(scene: Scene) -> None:
     excerpt.assemble = once  # type: ignore[assignment]
     assert excerpt_of(scene) == REPORT
     assert scene.assembled == ["partial: Emma", "partial: Emma (chapter 1 of 2)"]
-    assert scene.broker.messages(CHAPTERS) == []
+    assert scene.jobs_sent() == []
 
 
 def test_excerpt_without_a_plan(scene: Scene) -> None:

@@ -232,7 +232,7 @@ def test_late_part_saves_a_failed_book(scene: Scene) -> None:
 def test_cancelled(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A merger that ends tells its assemblies; nothing is announced, and the sweep of the next one finds the book."""
 
-    def assemble(_plan: Plan, _store: ObjectStore, *, cancelled: threading.Event) -> Report:
+    def assemble(_plan: Plan, _store: ObjectStore, *, cancelled: threading.Event, fence: object) -> Report:
         assert cancelled.is_set()
         raise Cancelled("the merger is ending")
 
@@ -241,7 +241,8 @@ def test_cancelled(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.merger.cancel()
     with pytest.raises(Retryable):
         scene.merger.conclude(BOOK)
-    assert (scene.merger.unconcluded(), scene.published) == ([BOOK], [])
+    scene.clock.now += merge.REST
+    assert (scene.left, scene.published) == ([BOOK], [])
 
 
 def test_plan_lost_before_assembly(scene: Scene) -> None:
@@ -275,17 +276,18 @@ def test_lease_is_given_back(scene: Scene, failure: Exception | None) -> None:
 
 
 def test_interrupted_assembly(scene: Scene) -> None:
-    """An assembly that was cut short announces nothing, is found by the sweep, and succeeds later."""
+    """An assembly that was cut short announces nothing, is found by the sweep after a rest, and succeeds later."""
     scene.planned(0, 1, 2)
     scene.failure = Retryable("storage is away")
     with pytest.raises(Retryable):
         scene.merger.conclude(BOOK)
-    assert (scene.stage, scene.published) == ("assembling", [])
-    assert scene.merger.unconcluded() == [BOOK]
+    assert (scene.stage, scene.published, scene.left) == ("assembling", [], [])
+    scene.clock.now += merge.REST
+    assert scene.left == [BOOK]
     scene.failure = None
     scene.merger.conclude(BOOK)
     assert scene.published == [DONE]
-    assert scene.merger.unconcluded() == []
+    assert scene.left == []
 
 
 def test_unconcluded(scene: Scene) -> None:
@@ -300,7 +302,7 @@ def test_unconcluded(scene: Scene) -> None:
     for start, (book_id, (stage, state)) in enumerate(books.items()):
         book = a_book_record(book_id, stage=stage, start_time=float(-start))
         scene.checkpoint.seed(book, {0: a_part_record("done"), 1: a_part_record(state)})
-    assert scene.merger.unconcluded() == ["forgotten", "assembling"]
+    assert scene.left == ["forgotten", "assembling"]
 
 
 def test_a_finished_book_announced_again(scene: Scene) -> None:
@@ -329,14 +331,9 @@ def test_a_book_that_was_finished_before_there_were_reports(scene: Scene) -> Non
     assert scene.assembled == []
 
 
-def test_checkpoint_emptied_during_assembly(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoint_emptied_during_assembly(scene: Scene) -> None:
     """A Redis that forgets everything while a book is assembled is filled again: the book is done."""
-
-    def assemble(plan: Plan, store: ObjectStore, *, cancelled: threading.Event) -> Report:
-        scene.checkpoint.lose()
-        return scene.assemble(plan, store, cancelled=cancelled)
-
-    monkeypatch.setattr(merge, "assemble", assemble)
+    scene.meanwhile = scene.checkpoint.lose
     scene.planned(0, 1, 2)
     scene.merger.conclude(BOOK)
     assert scene.stage == "done"
@@ -348,7 +345,7 @@ def test_checkpoint_emptied_after_the_last_part(scene: Scene) -> None:
     scene.planned(0, 1, 2)
     scene.checkpoint.lose()
     scene.merger.conclude(BOOK)
-    assert scene.merger.unconcluded() == [BOOK]
+    assert scene.left == [BOOK]
     scene.merger.conclude(BOOK)
     assert scene.stage == "done"
 
@@ -392,7 +389,8 @@ def test_an_assembly_that_never_works_ends(scene: Scene) -> None:
     for _ in range(merge.ASSEMBLY_ATTEMPTS - 1):
         with pytest.raises(AssemblyFailed):
             scene.merger.conclude(BOOK)
-        assert scene.merger.unconcluded() == [BOOK]
+        scene.clock.now += merge.REST
+        assert scene.left == [BOOK]
     scene.merger.conclude(BOOK)
     assert scene.stage == "failed"
     assert scene.published == [BookFailed(book_id=BOOK, reason="ffmpeg: exit 1: no")]

@@ -7,7 +7,7 @@ import pytest
 from e2a.messages import BookFailed, ChapterJob, Message
 from e2a.plan import BITRATE, Output
 from e2a.storage import keys, read_master, read_sidecar
-from e2a.topics import CHAPTERS
+from e2a.topics import EXPRESS
 from merger.merge import REMAKES
 from tests.unit.builders import BOOK, a_blob, a_part_done, a_sidecar, put_plan
 from tests.unit.mergers import DONE, PLAN, Scene
@@ -28,11 +28,11 @@ def test_damaged_parts_are_made_anew(scene: Scene) -> None:
     assert (scene.stage, scene.states) == ("synthesising", ["pending", "done", "pending"])
     assert [record.remade for record in scene.checkpoint.parts(BOOK).values()] == [1, 0, 1]
     assert [read_sidecar(scene.store, part.digest, BITRATE) is not None for part in PLAN.parts] == [False, True, False]
-    assert scene.broker.messages(CHAPTERS) == [
+    assert scene.broker.messages(EXPRESS) == [
         ChapterJob(book_id=BOOK, part=part.for_engine(), speech=plan.speech, bitrate=BITRATE)
         for part in (PLAN.parts[0], PLAN.parts[2])
     ]
-    assert [len(jobs) for jobs in scene.broker.logs[CHAPTERS]] == [1, 1]
+    assert [len(jobs) for jobs in scene.broker.logs[EXPRESS]] == [1, 1]
     scene.failure = None
     assert [scene.make(0), scene.make(2)] == [False, True]
     scene.merger.conclude(BOOK)
@@ -66,7 +66,7 @@ def test_jobs_of_another_bitrate(scene: Scene) -> None:
         scene.merger.on_event(a_part_done(part))
     scene.damage(1)
     scene.merger.conclude(BOOK)
-    (job,) = scene.broker.messages(CHAPTERS)
+    (job,) = scene.broker.messages(EXPRESS)
     assert isinstance(job, ChapterJob)
     assert job.bitrate == 96_000
 
@@ -85,7 +85,7 @@ def test_a_part_that_stays_damaged(scene: Scene) -> None:
     assert isinstance(event, BookFailed)
     assert event.reason.startswith("part 1 of chapter 1 is missing or damaged in storage, although made anew 3 times; ")
     assert (scene.stage, scene.states) == ("failed", ["done", "failed", "failed"])
-    assert len(scene.broker.messages(CHAPTERS)) == REMAKES
+    assert len(scene.broker.messages(EXPRESS)) == REMAKES
     assert not scene.planned()
     assert scene.states == ["done", "pending", "pending"]
     assert [record.remade for record in scene.checkpoint.parts(BOOK).values()] == [0, 0, 0]
@@ -97,7 +97,7 @@ def work_at_once(scene: Scene) -> None:
 
     def work(topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
         send(topic, messages, partitions)
-        if topic == CHAPTERS:
+        if topic == EXPRESS:
             scene.make(1)
 
     scene.broker.send = work  # type: ignore[method-assign]
@@ -111,7 +111,7 @@ def test_a_worker_that_is_quicker_than_the_records(scene: Scene) -> None:
     scene.merger.conclude(BOOK)
     assert scene.checkpoint.parts(BOOK)[1].remade == 1
     assert scene.states == ["done"] * 3
-    assert scene.merger.unconcluded() == [BOOK]
+    assert scene.left == [BOOK]
     scene.failure = None
     scene.merger.conclude(BOOK)
     assert scene.stage == "done"
@@ -136,10 +136,10 @@ def test_a_merger_that_dies_while_it_has_parts_made_anew(
         patch.setattr(owner, step, die)
         with pytest.raises(Killed):
             scene.merger.conclude(BOOK)
-    assert scene.merger.unconcluded() == [BOOK]
+    assert scene.left == [BOOK]
     scene.merger.conclude(BOOK)
     assert scene.states == ["pending", "done", "pending"]
-    assert {job.part.index for job in scene.broker.messages(CHAPTERS) if isinstance(job, ChapterJob)} == {0, 2}
+    assert {job.part.index for job in scene.broker.messages(EXPRESS) if isinstance(job, ChapterJob)} == {0, 2}
 
 
 def test_a_merger_that_dies_before_it_sees_that_a_worker_was_quicker(
@@ -160,10 +160,10 @@ def test_a_merger_that_dies_before_it_sees_that_a_worker_was_quicker(
         patch.setattr(scene.merger, "_await", die)
         with pytest.raises(Killed):
             scene.merger.conclude(BOOK)
-    assert (scene.states, scene.merger.unconcluded()) == (["done", "pending", "done"], [BOOK])
+    assert (scene.states, scene.left) == (["done", "pending", "done"], [BOOK])
     scene.failure = None
     scene.merger.conclude(BOOK)
-    assert (scene.states, scene.merger.unconcluded()) == (["done"] * 3, [BOOK])
+    assert (scene.states, scene.left) == (["done"] * 3, [BOOK])
     scene.merger.conclude(BOOK)
     assert scene.published == [DONE]
 

@@ -1,11 +1,14 @@
 """Sequential mode with the simulated engine; ffmpeg is left out."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from e2a.checkpoint import BookRecord, Progress
+from e2a.errors import Retryable
+from e2a.messages import ChapterJob
 from e2a.plan import BITRATE, Plan
 from e2a.report import Report
 from e2a.settings import SynthSettings
@@ -16,6 +19,7 @@ from merger.faults import CorruptParts
 from producer import sequential
 from producer.follow import Show
 from producer.ingest import missing_parts
+from synth_consumer.worker import Worker
 from tests.unit.builders import a_plan, a_speech, put_plan
 
 PLAN = a_plan(parts=(2, 1), speech=a_speech(engine="simulated"))
@@ -138,6 +142,35 @@ def test_a_book_for_another_engine_ends_failed(store: MemoryStore) -> None:
     record = run(store, plan)
     assert record.stage == "failed"
     assert "E2A_ENGINE=opera" in record.reason
+
+
+def fail_on_the_first_part(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """Let the engine run out of memory so many times on the first part; return a list that fills with its attempts."""
+    handle, left, attempts = Worker.handle, iter(range(times)), []
+
+    def sick(worker: Worker, job: ChapterJob, abandoned: threading.Event) -> object:
+        if job.part.index == 0:
+            attempts.append(job.attempt)
+            if next(left, None) is not None:
+                raise Retryable("no memory")
+        return handle(worker, job, abandoned)
+
+    monkeypatch.setattr(Worker, "handle", sick)
+    return attempts
+
+
+def test_tries_a_part_again_at_once(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure that may pass is tried again without a wait, and the book comes out whole."""
+    attempts = fail_on_the_first_part(monkeypatch, times=2)
+    assert (run(store).stage, attempts) == ("done", [1, 2, 3])
+
+
+def test_gives_up_on_a_part_that_always_fails(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that fails three times fails its book, for the reason that it failed."""
+    attempts = fail_on_the_first_part(monkeypatch, times=100)
+    record = run(store)
+    assert (record.stage, attempts) == ("failed", [1, 2, 3])
+    assert record.reason == "1 parts missing, in chapters 1: no memory"
 
 
 def test_assembles_what_is_finished(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

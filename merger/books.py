@@ -1,0 +1,112 @@
+"""The records of books: as storage shows them, and in which stage."""
+
+import threading
+from collections.abc import Callable
+
+from e2a import log
+from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, Stage, new_book
+from e2a.plan import Order, Part
+from e2a.report import Report
+from e2a.storage import ObjectStore, read_order, read_plan, read_report, read_sidecar
+
+STOPPED: dict[str, Stage] = {"paused": "paused", "cancelled": "cancelled"}
+"""The stage of a book that is not wanted, by the state of its order."""
+
+logger = log.get(__name__)
+
+
+class Books:
+    """Records of books. Thread-safe; every method raises `Unavailable` when a server is away.
+
+    Args:
+        store: where plans, parts and books live.
+        checkpoint: where they are recorded.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, store: ObjectStore, checkpoint: Checkpoint, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def seed(self, book_id: str, *, unless_known: bool = False) -> bool:
+        """Record a book as storage shows it: what was failed or forgotten is pending again, a whole book is done.
+
+        Args:
+            book_id: of the book.
+            unless_known: leave a book alone of which anything is recorded: that is newer than what was read here.
+
+        Returns:
+            Whether the book is recorded now; storage may hold no plan of it.
+        """
+        plan = read_plan(self._store, book_id)
+        if plan is None:
+            logger.warning("merge.no_plan", book=book_id)
+            return False
+        order = read_order(self._store, book_id)
+        report = read_report(self._store, book_id)
+        parts = {part.index: self.as_stored(part, plan.output.bitrate) for part in plan.parts}
+        update: dict[str, object] = {"resumed_seconds": sum(record.audio_seconds for record in parts.values())}
+        update |= {"stage": STOPPED.get(order.state, "synthesising"), "urgent": order.urgent}
+        update |= outcome(report) if report else {}
+        with self._lock:
+            known = self._checkpoint.book(book_id)
+            if known and unless_known:
+                return True
+            update |= {"start_time": known.start_time} if known else {}
+            self._checkpoint.seed(new_book(plan, self._clock()).model_copy(update=update), parts)
+        return True
+
+    def as_stored(self, part: Part, bitrate: int) -> PartRecord:
+        """Return the record of a part as storage shows it."""
+        record = PartRecord(chapter=part.chapter, estimate=part.estimate)
+        sidecar = read_sidecar(self._store, part.digest, bitrate)
+        if sidecar is None:
+            return record
+        return record.model_copy(
+            update={
+                "state": "done",
+                "audio_seconds": sidecar.seconds,
+                "audio_bytes": sidecar.aac[bitrate].size,
+                "worker": sidecar.worker,
+                "retakes": sidecar.retakes,
+            }
+        )
+
+    def update(self, book_id: str, **values: object) -> None:
+        """Change a book's record. Raises `NotRecorded` when it is not known."""
+        update = values | {"last_update": self._clock()}
+        self._checkpoint.update_book(book_id, lambda book: book.model_copy(update=update))
+
+    def enter(self, book_id: str, stage: Stage, reason: str = "") -> bool:
+        """Move a book to a stage, unless it is not wanted; say whether it is there. Raises `NotRecorded`."""
+        update = {"stage": stage, "reason": reason, "last_update": self._clock()}
+
+        def change(book: BookRecord) -> BookRecord:
+            return book if book.stage in STOPPED else book.model_copy(update=update)
+
+        return self._checkpoint.update_book(book_id, change).stage == stage
+
+    def heed(self, book_id: str, order: Order) -> None:
+        """Record what is wanted of a book; one that is done stays done. Raises `NotRecorded` when it is not known."""
+
+        def change(book: BookRecord) -> BookRecord:
+            stage = STOPPED.get(order.state, "synthesising" if book.stage in STOPPED else book.stage)
+            stage = "done" if book.stage == "done" else stage
+            reason = book.reason if stage == book.stage else ""
+            update = {"stage": stage, "reason": reason, "urgent": order.urgent, "last_update": self._clock()}
+            return book.model_copy(update=update)
+
+        self._checkpoint.update_book(book_id, change)
+
+
+def outcome(report: Report) -> dict[str, object]:
+    """Return what a finished book changes in its record."""
+    return {
+        "stage": "done",
+        "output": report.output,
+        "audio_seconds": report.audio_seconds,
+        "audio_bytes": report.audio_bytes,
+        "reason": "",
+    }
