@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     BUG = 1
     """Unexpected exception: a traceback was logged."""
     BOOK_FAILED = 2
-    """The pipeline worked, but parts of the book could not be synthesised."""
+    """The pipeline worked, but parts of a book could not be synthesised; or several things failed in different ways."""
     USAGE = 64
     BAD_INPUT = 65
     """The file is there but is not a readable EPUB, or holds no text."""

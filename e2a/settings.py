@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     )
     s3_secure: bool = Field(False, description="speak TLS to the S3 server")
     patience: Patience = Field(
-        120.0, description="seconds to wait for Kafka at the start, and for storage before the work in hand is given up"
+        120.0, description="seconds to wait for a server at the start, and for storage before a call to it is given up"
     )
     log_level: LogLevel = Field("info", description="least level logged")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
@@ -93,7 +93,7 @@ class SpeechSettings(BaseSettings):
 
 
 class ProducerSettings(SpeechSettings, Settings):
-    """Settings of e2a-produce that are not options of its command line."""
+    """Settings of e2a-produce and e2a-books that are not options of their command lines."""
 
     patience: Patience = Field(5.0, description="seconds to wait for a server before giving up")
     log_level: LogLevel = Field("error", description="least level logged")
@@ -184,7 +184,7 @@ def markdown_page() -> str:
     """Return `docs/settings.md`: every setting of every service."""
     services: dict[str, type[Settings]] = {
         "e2a-init": InitSettings,
-        "e2a-produce": ProducerSettings,
+        "e2a-produce, e2a-books": ProducerSettings,
         "e2a-synth": SynthSettings,
         "e2a-merge": MergerSettings,
         "e2a-monitor": MonitorSettings,

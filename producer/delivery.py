@@ -88,6 +88,12 @@ def deliver(report: Report, store: ObjectStore, base: Path) -> Iterator[str]:
         yield f"{name}{length}  {decimal(sum(file.size for file in files))}"
 
 
+def main_file(report: Report, base: Path) -> Path:
+    """Return the first file of a book, or the folder that it is in with others; `base` is what `deliver` takes."""
+    target = place(base, report.files[0].name)
+    return target if target.parent == base.parent else target.parent
+
+
 def deliver_partial(report: Report, store: ObjectStore, base: Path, chapters: int) -> str:
     """Fetch what is finished of a book of so many chapters; return a line that says what it is.
 

@@ -1,15 +1,16 @@
-"""Following a book until it ends: a progress bar on a terminal, plain lines elsewhere."""
+"""Following books until they end: progress bars on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
-from e2a.checkpoint import BookRecord, Checkpoint, progress
+from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, progress
 from e2a.checkpoint import Progress as Numbers
 from e2a.errors import Retryable
 from e2a.report import Report
@@ -20,6 +21,8 @@ LINE_EVERY = 5.0
 """Seconds between plain lines."""
 BAR_WIDTH = 24
 """Width of the progress bar, in characters: beside it the numbers still fit in 80."""
+TITLE_WIDTH = 16
+"""Most characters of a title beside its bar, where several books have one each."""
 PATIENCE = 10.0
 """Seconds without progress after which the reader is told who is missing."""
 
@@ -28,35 +31,112 @@ _NO_MERGER = "waiting for the merger: is e2a-merge running?"
 Show = Callable[[Numbers, str], None]
 
 
-def follow(checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: BookRecord | None, show: Show) -> str:
-    """Show a book's progress until it ends; return why it is not whole, or an empty string.
+class Look(NamedTuple):
+    """A book at a moment."""
 
-    A book whose report is in storage has ended, whatever the checkpoint has forgotten.
+    numbers: Numbers
+    note: str
+    """What to say of it beside the numbers, or empty."""
+    ended: bool = False
+    reason: str = ""
+    """Why it is not whole although it has ended."""
+
+
+class Follower:
+    """Looks at a book until it ends. One whose report is in storage has ended, whatever the checkpoint has forgotten.
 
     Args:
         checkpoint: how far every book has got.
         store: where the report will be.
         book_id: of the book.
         before: its record before it was announced; whatever happens to it does not count until the merger has answered.
-        show: called twice a second.
     """
-    done, changed = 0, time.monotonic()
-    while True:
+
+    def __init__(self, checkpoint: Checkpoint, store: ObjectStore, book_id: str, *, before: BookRecord | None) -> None:
+        self._checkpoint = checkpoint
+        self._store = store
+        self._book_id = book_id
+        self._before = before
+        self._done = 0
+        self._changed = time.monotonic()
+        self._was_known = False
+
+    def look(self) -> Look:
+        """Return how the book is now; a server that is away is waited for, which is said."""
         try:
-            found = checkpoint.book(book_id)
-            answered = found is not None and (before is None or found.resumed_at != before.resumed_at)
-            book = found if answered else None
-            numbers = progress(checkpoint.parts(book_id).values() if book else ())
-            if numbers.done != done:
-                done, changed = numbers.done, time.monotonic()
-            note = _note(checkpoint, book, time.monotonic() - changed)
-            ended = book is None and read_report(store, book_id) is not None
+            return self._look()
         except Retryable as error:
-            book, numbers, note, ended = None, progress(()), f"waiting: {error}", False
-        show(numbers, note)
-        if ended or (book is not None and book.stage in {"done", "failed"}):
-            return book.reason if book else ""
-        time.sleep(POLL)
+            return Look(progress(()), f"waiting: {error}")
+
+    def _look(self) -> Look:
+        found = self._checkpoint.book(self._book_id)
+        answered = found is not None and (self._before is None or found.resumed_at != self._before.resumed_at)
+        book = found if answered else None
+        parts = self._checkpoint.parts(self._book_id) if book else {}
+        numbers = progress(parts.values())
+        if numbers.done != self._done:
+            self._done, self._changed = numbers.done, time.monotonic()
+        note = self._note(book, list(parts.values()))
+        if book is not None:
+            self._was_known = True
+            return Look(numbers, note, *_end(book))
+        if read_report(self._store, self._book_id) is not None:
+            return Look(numbers, note, ended=True)
+        if self._was_known and self._store.size(keys.book(self._book_id, keys.PLAN)) is None:
+            return Look(numbers, note, ended=True, reason="it was removed")
+        return Look(numbers, note)
+
+    def _note(self, book: BookRecord | None, parts: Sequence[PartRecord]) -> str:
+        waited = time.monotonic() - self._changed >= PATIENCE
+        if book is None:
+            return _NO_MERGER if waited else ""
+        if book.stage == "assembling":
+            return "assembling"
+        if book.stage == "paused":
+            return f"paused: e2a-books resume {book.book_id}"
+        pending = [part for part in parts if part.state == "pending"]
+        retries = sum(part.retry_at > 0 for part in pending)
+        if retries and (waited or retries == len(pending)):
+            return "1 part waits to be tried again" if retries == 1 else f"{retries} parts wait to be tried again"
+        return self._workers(book) if waited else ""
+
+    def _workers(self, book: BookRecord) -> str:
+        """Return why nothing is heard of a book for so long, as far as workers can be blamed."""
+        workers = [worker for worker in self._checkpoint.workers() if not worker.is_silent(time.time())]
+        if not workers:
+            return "waiting for a worker: is e2a-synth running?"
+        if troubled := [worker for worker in workers if worker.problem]:
+            return f"{troubled[0].worker} waits: {troubled[0].problem}"
+        others = sorted({worker.book_id for worker in workers} - {""})
+        if not others or book.book_id in others:
+            return ""
+        other = self._checkpoint.book(others[0])
+        return f"waiting: the workers are at {other.title if other else others[0]!r}"
+
+
+def follow(followed: Iterable[tuple[Follower, Show]]) -> Iterator[tuple[int, Look]]:
+    """Show the progress of books until all have ended, twice a second; yield each of them as soon as it has.
+
+    Yields:
+        The book's place among those followed, from 0, and how it was at the end.
+    """
+    left = dict(enumerate(followed))
+    while left:
+        for number, (follower, show) in list(left.items()):
+            look = follower.look()
+            show(look.numbers, look.note)
+            if look.ended:
+                del left[number]
+                yield number, look
+        if left:
+            time.sleep(POLL)
+
+
+def _end(book: BookRecord) -> tuple[bool, str]:
+    """Return whether a book has ended, and why it is not whole."""
+    if book.stage == "cancelled":
+        return True, "it was cancelled; the same command again goes on"
+    return book.stage in {"done", "failed"}, book.reason
 
 
 def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object], show: Show) -> Report:
@@ -124,36 +204,45 @@ def describe(numbers: Numbers, speed: float, left: float | None) -> str:
 
 
 @contextmanager
-def display(console: Console, title: str) -> Iterator[Show]:
-    """Yield a function that shows progress as suits the console."""
-    clock = _Clock()
+def display(console: Console, titles: Sequence[str]) -> Iterator[list[Show]]:
+    """Yield for each book a function that shows its progress as suits the console."""
     if not console.is_terminal:
-        yield _lines(console, clock)
+        every = LINE_EVERY * len(titles)
+        yield [_lines(console, _Clock(), f"{title}: " if len(titles) > 1 else "", every) for title in titles]
         return
-    console.print(title, style="bold", highlight=False, markup=False)
-    columns = (
-        BarColumn(BAR_WIDTH),
-        TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=1.0)
-
-        def show(numbers: Numbers, note: str) -> None:
-            bar.update(
-                task, completed=numbers.fraction if numbers.parts else 0.0, description=note or clock.line(numbers)
-            )
-
-        yield show
+    bar, description = BarColumn(BAR_WIDTH), _text("{task.description}", Column(overflow="fold"))
+    columns: list[ProgressColumn] = [bar, description]
+    if len(titles) == 1:
+        console.print(titles[0], style="bold", highlight=False, markup=False)
+    else:
+        bar.bar_width = BAR_WIDTH // 3
+        title = Column(no_wrap=True, overflow="ellipsis", max_width=TITLE_WIDTH)
+        columns = [_text("{task.fields[title]}", title), bar, description]
+    with Progress(*columns, console=console) as bars:
+        yield [_bar(bars, _Clock(), title) for title in titles]
 
 
-def _lines(console: Console, clock: "_Clock") -> Show:
-    last_note, last_time = "", -LINE_EVERY
+def _text(template: str, column: Column) -> TextColumn:
+    return TextColumn(template, markup=False, table_column=column)
+
+
+def _bar(bars: Progress, clock: "_Clock", title: str) -> Show:
+    task = bars.add_task("", total=1.0, title=title)
+
+    def show(numbers: Numbers, note: str) -> None:
+        bars.update(task, completed=numbers.fraction if numbers.parts else 0.0, description=note or clock.line(numbers))
+
+    return show
+
+
+def _lines(console: Console, clock: "_Clock", head: str, every: float) -> Show:
+    last_note, last_time = "", -every
 
     def show(numbers: Numbers, note: str) -> None:
         nonlocal last_note, last_time
         now = time.monotonic()
-        if now - last_time >= LINE_EVERY or note not in {"", last_note}:
-            console.print(note or clock.line(numbers), highlight=False, soft_wrap=True, markup=False)
+        if now - last_time >= every or note not in {"", last_note}:
+            console.print(head + (note or clock.line(numbers)), highlight=False, soft_wrap=True, markup=False)
             last_note, last_time = note, now
 
     return show

@@ -1,5 +1,6 @@
 """A book into the pipeline: files and plan to storage, then the announcement, then the missing jobs."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,6 +92,25 @@ def output_of(formats: Iterable[str], *, split: bool = False, bitrate: int = BIT
     )
 
 
+def epubs(paths: Iterable[Path]) -> list[Path]:
+    """Return the EPUBs that are meant, each once: files in the order given, for a folder those in it, by name.
+
+    A folder without any is returned as it is.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for each in _in_folder(path) or [path]:
+            found.setdefault(each.resolve(), each)
+    return list(found.values())
+
+
+def _in_folder(path: Path) -> list[Path]:
+    if not os.path.isdir(path):  # Path.is_dir raises for names that no file can have
+        return []
+    entries = (each for each in path.iterdir() if each.suffix.lower() == ".epub" and not each.name.startswith("."))
+    return sorted(each for each in entries if each.is_file())
+
+
 def draft(path: Path, options: Options) -> Draft:
     """Read an EPUB and cut it into sections.
 
@@ -99,6 +119,8 @@ def draft(path: Path, options: Options) -> Draft:
             its language is no language tag or the engine does not speak it, the engine takes no recording, or the book
             has no section with a number that was asked for.
     """
+    if os.path.isdir(path):
+        raise UserError(f"{path}: no EPUB is in this folder", ExitCode.NO_INPUT)
     book = epub.read(path)
     words = lexicon.read(options.lexicon) if options.lexicon else lexicon.EMPTY
     clip = voices.read_clip(options.voice, options.engine)

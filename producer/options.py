@@ -13,7 +13,10 @@ LOOKING = "Do nothing else"
 AudioFormat = StrEnum("AudioFormat", ["m4b", "m4a", "mp3", "opus", "flac", "wav", "acx"])
 M4B = [AudioFormat("m4b")]
 
-Book = Annotated[Path, Argument(help="The EPUB to turn into an audiobook.", show_default=False)]
+Books = Annotated[
+    list[Path],
+    Argument(metavar="BOOK", help="EPUBs to turn into audiobooks, or folders that they are in.", show_default=False),
+]
 
 Engine = Annotated[
     str, Option(metavar="NAME", help="Speech engine; by default E2A_ENGINE, else espeak.", rich_help_panel=_SPEECH)
@@ -139,6 +142,7 @@ OutputDir = Annotated[
 ]
 
 Detach = Annotated[bool, Option("--detach", metavar=" ", help="Return as soon as the book is submitted.")]
+Urgent = Annotated[bool, Option("--urgent", metavar=" ", help="Make the books before all others.")]
 Sequential = Annotated[
     bool, Option("--sequential", metavar=" ", help="Make the book in this process, without any server.")
 ]

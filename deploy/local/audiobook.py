@@ -1,4 +1,4 @@
-"""`make audiobook`: start the whole pipeline on this machine, make one book, stop everything again.
+"""`make audiobook`: start the whole pipeline on this machine, make a book or a folder of them, stop everything again.
 
 honcho supervises the servers and the services of deploy/Procfile.*; e2a-produce runs in front, on the terminal.
 """
@@ -166,8 +166,8 @@ def locked(data: Path, parser: Parser) -> TextIO:
 
 def options() -> tuple[Parser, argparse.Namespace, list[str]]:
     """Return what was asked for, and what is e2a-produce's."""
-    parser = Parser(description="Start the pipeline on this machine, make one book, stop it again.")
-    parser.add_argument("book", type=Path)
+    parser = Parser(description="Start the pipeline on this machine, make a book, stop it again.")
+    parser.add_argument("book", type=Path, help="an EPUB, or a folder of them")
     parser.add_argument("--data", type=Path, default=ROOT / ".e2a", help="where servers and storage keep their data")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--storage", choices=["directory", "minio"], default="directory")
@@ -180,7 +180,7 @@ def options() -> tuple[Parser, argparse.Namespace, list[str]]:
         parser.error(f"WORKERS={known.workers}: at least one is needed")
     if unfit := {"--detach", "--sequential", "--status"} & set(more):
         parser.error(f"{', '.join(unfit)} is for e2a-produce beside a pipeline that keeps running")
-    if not known.book.is_file():
+    if not known.book.exists():
         parser.exit(ExitCode.NO_INPUT, f"{known.book}: no such file\n")
     return parser, known, more
 

@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import audiobook
+from e2a.errors import ExitCode
 from e2a.report import Report
 from tests.servers import ROOT, require, wait_until
 
@@ -148,3 +151,14 @@ def test_a_service_that_dies_is_named(busy: Terminal, tmp_path: Path) -> None:
     assert f"{name} has ended with status -9; its last lines of " in busy.text
     assert "synth.ready" in busy.text
     assert running_in(tmp_path / "data") == []
+
+
+def test_a_folder_of_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is passed on as it is; what is not there is told before anything is started."""
+    monkeypatch.setattr(sys, "argv", ["audiobook", str(tmp_path), "--speed", "1.2"])
+    _parser, known, more = audiobook.options()
+    assert (known.book, more) == (tmp_path, ["--speed", "1.2"])
+    monkeypatch.setattr(sys, "argv", ["audiobook", str(tmp_path / "none")])
+    with pytest.raises(SystemExit) as end:
+        audiobook.options()
+    assert end.value.code == ExitCode.NO_INPUT

@@ -76,3 +76,11 @@ def test_a_metrics_port_that_is_taken_is_named(program: str, tmp_path: Path) -> 
         result = run(program, E2A_METRICS_PORT=str(port), E2A_STORAGE=str(tmp_path))
     assert result.returncode == ExitCode.UNAVAILABLE
     assert f"{program}: metrics port {port}: Address already in use" in result.stderr
+
+
+def test_a_wrong_setting_of_books_is_named() -> None:
+    """e2a-books starts, and names a setting with a wrong value like every other command."""
+    result = run("e2a-books", "list", E2A_REDIS_URL="http://127.0.0.1")
+    assert result.returncode == ExitCode.CONFIG
+    assert result.stderr.startswith("e2a-books: setting E2A_REDIS_URL = 'http://127.0.0.1': ")
+    assert result.stderr.count("\n") == 1

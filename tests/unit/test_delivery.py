@@ -182,3 +182,12 @@ def test_part_of_a_book(store: ObjectStore, base: Path, count: int, which: str) 
     line = delivery.deliver_partial(report, store, base, chapters=12)
     assert line == f"{base}.partial.m4b  {which} of 12, 1:01:01"
     assert found(base) == {"emma 1.5.partial.m4b"}
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"), [("m4b", "emma 1.5.m4b"), ("mp3", "emma 1.5"), ("acx", "emma 1.5 (ACX)")]
+)
+def test_main_file(store: ObjectStore, base: Path, first: str, expected: str) -> None:
+    """A book is said to be where its first file is, or the folder that this is in with others."""
+    report = finish(store, {first: NAMES[first], "vtt": NAMES["vtt"]})
+    assert delivery.main_file(report, base) == base.parent / expected

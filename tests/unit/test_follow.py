@@ -74,9 +74,12 @@ class Scene:
         self.store.put(keys.report(BOOK), encode(done))
 
     def follow(self, *then: Callable[[], object], before: BookRecord | None = None) -> str:
-        """Follow the book while, between two looks at it, one thing after another happens."""
+        """Follow the book while, between two looks at it, this happens; return why it is not whole."""
         self.time.plan = list(then)
-        return follow.follow(self.checkpoint, self.store, BOOK, before=before, show=self.show)
+        follower = follow.Follower(self.checkpoint, self.store, BOOK, before=before)
+        ((number, look),) = follow.follow([(follower, self.show)])
+        assert number == 0
+        return look.reason
 
     def show(self, numbers: Progress, note: str) -> None:
         self.shown.append((numbers, note))
@@ -197,6 +200,67 @@ def test_workers_at_another_book(scene: Scene) -> None:
     assert scene.notes == ["", f"{at}'Persuasion'", "", f"{at}'unknown'", "", ""]
 
 
+def test_paused_book_is_followed_until_it_goes_on(scene: Scene) -> None:
+    """A paused book is not at its end; how it goes on is said."""
+    scene.seed(a_part_record(), stage="paused")
+    assert scene.follow(lambda: scene.seed(a_part_record("done"), stage="done")) == ""
+    assert scene.notes == [f"paused: e2a-books resume {BOOK}", ""]
+
+
+def test_cancelled_book_is_at_its_end(scene: Scene) -> None:
+    """A book that was cancelled is not waited for, and what to do is said."""
+    scene.seed(a_part_record())
+    answer = scene.follow(lambda: scene.seed(a_part_record(), stage="cancelled"))
+    assert answer == "it was cancelled; the same command again goes on"
+
+
+def test_removed_book_is_at_its_end(scene: Scene) -> None:
+    """A book that was removed is not waited for; one that the checkpoint has lost is, while its plan is there."""
+    scene.seed(a_part_record())
+    plan = keys.book(BOOK, keys.PLAN)
+    scene.store.put(plan, b"{}")
+    assert scene.follow(scene.checkpoint.lose, lambda: scene.store.delete(plan)) == "it was removed"
+    assert len(scene.shown) == 3
+
+
+def test_parts_that_wait_to_be_tried_again(scene: Scene) -> None:
+    """That parts wait to be tried again is said when nothing else is left to do, or nothing happens for a while."""
+    part, due = a_part_record(), a_part_record(attempts=1, retry_at=2000.0)
+    scene.seed(part, due)
+    scene.follow(
+        lambda: scene.seed(due, due),
+        lambda: scene.seed(part, due),
+        scene.wait,
+        lambda: scene.seed(a_part_record("done"), stage="done"),
+    )
+    assert scene.notes == ["", "2 parts wait to be tried again", "", "1 part waits to be tried again", ""]
+
+
+def test_worker_that_waits_for_a_server(scene: Scene) -> None:
+    """When nothing happens for a while and a worker has told why, that is said."""
+    scene.seed(a_part_record())
+    waits = a_worker_record("w1", book_id=BOOK, last_seen=1010.0, problem="storage: gone")
+    scene.checkpoint.heartbeat(waits)
+    scene.follow(scene.wait, lambda: scene.seed(a_part_record("done"), stage="done"))
+    assert scene.notes == ["", "w1 waits: storage: gone", ""]
+
+
+def test_several_books_end_each_in_its_time(scene: Scene) -> None:
+    """Of books that are followed together each is told as soon as it ends, and is not looked at any longer."""
+    scene.seed(a_part_record())
+    scene.checkpoint.seed(a_book_record("other", stage="failed", reason="no such voice"), {})
+    followers = [follow.Follower(scene.checkpoint, scene.store, each, before=None) for each in (BOOK, "other")]
+    others: list[str] = []
+    scene.time.plan = [lambda: None, lambda: scene.seed(a_part_record("done"), stage="done")]
+    ended = []
+    for number, look in follow.follow(
+        [(followers[0], scene.show), (followers[1], lambda _, note: others.append(note))]
+    ):
+        ended.append((number, look.reason, scene.time.now))
+    assert ended == [(1, "no such voice", 1000.0), (0, "", 1001.0)]
+    assert (len(scene.shown), len(others)) == (3, 1)
+
+
 def partial_report(scene: Scene) -> None:
     """The merger has put what is finished into storage."""
     report = Report(book_id=BOOK, output="partial.m4b", audio_seconds=1.0, audio_bytes=4)
@@ -257,7 +321,7 @@ def test_describe() -> None:
 def lines(time: Time, *shown: tuple[float, Progress, str]) -> list[str]:
     """Return what is written to a file when this is shown after so many seconds each."""
     output = io.StringIO()
-    with follow.display(Console(file=output, width=20), "Emma [draft]") as show:
+    with follow.display(Console(file=output, width=20), ["Emma [draft]"]) as (show,):
         for seconds, numbers, note in shown:
             time.now += seconds
             show(numbers, note)
@@ -295,9 +359,19 @@ def test_a_note_is_repeated_after_a_while(time: Time) -> None:
 def terminal(title: str, *shown: tuple[Progress, str], width: int = 80) -> list[str]:
     """Return the lines left on a terminal when this has been shown; without colours only the full bar is drawn."""
     output = io.StringIO()
-    with follow.display(Console(file=output, width=width, force_terminal=True, color_system=None), title) as show:
+    with follow.display(a_terminal(output, width), [title]) as (show,):
         for numbers, note in shown:
             show(numbers, note)
+    return left_on_screen(output)
+
+
+def a_terminal(output: io.StringIO, width: int = 80) -> Console:
+    """Return a terminal without colours."""
+    return Console(file=output, width=width, force_terminal=True, color_system=None)
+
+
+def left_on_screen(output: io.StringIO) -> list[str]:
+    """Return the lines that are to be seen in the end."""
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue()).rstrip("\n")
     return [line.rpartition("\r")[2].rstrip() for line in plain.split("\n")]
 
@@ -326,3 +400,34 @@ def test_bar_with_a_note(time: Time) -> None:
 def test_bar_with_brackets(time: Time, title: str) -> None:
     """A title is shown as it is."""
     assert terminal(title, (HALF, ""))[0] == title
+
+
+def test_lines_of_several_books(time: Time) -> None:
+    """Lines of several books are headed by their titles, and come less often."""
+    output = io.StringIO()
+    with follow.display(Console(file=output, width=20), ["Emma", "Persuasion"]) as (emma, persuasion):
+        for _ in range(3):
+            emma(HALF, "")
+            persuasion(NOTHING, "assembling")
+            time.now += follow.LINE_EVERY
+    assert (
+        output.getvalue().splitlines()
+        == [
+            "Emma: 1/2 chapters   50.0%      -x real time  -:--:-- left",
+            "Persuasion: assembling",
+        ]
+        * 2
+    )
+
+
+def test_bars_of_several_books() -> None:
+    """Several books have a bar each beside their titles, of which long ones are cut, in 80 columns."""
+    output = io.StringIO()
+    with follow.display(a_terminal(output), ["Emma [1]", "The Life and Opinions of Tristram Shandy"]) as shows:
+        for show in shows:
+            show(HALF, "")
+    drawn = output.getvalue().rpartition("\x1b[2K")[2]
+    first, second = (line.rstrip() for line in drawn.splitlines()[:2])
+    assert first.startswith("Emma [1] ")
+    assert second.startswith("The Life and Op\u2026 ")
+    assert all(line.endswith("1/2 chapters   50.0%      -x real time  -:--:-- left") for line in (first, second))

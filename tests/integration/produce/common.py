@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from e2a.messages import BookPlanned
 from e2a.plan import Output, Plan
 from e2a.report import Report, ReportedChapter, ReportedFile
 from e2a.settings import SynthSettings
-from e2a.storage import DirectoryStore, ObjectStore, keys
+from e2a.storage import DirectoryStore, ObjectStore, keys, read_plan
+from e2a.testing import MemoryBroker, MemoryCheckpoint
+from e2a.topics import EVENTS, QUEUES
 from producer import ingest
-from tests.unit.builders import put_part
+from producer.making import Servers
+from tests.unit.builders import a_book_record, a_part_record, put_part
 
 Produce = Callable[..., int]
 Complaint = Callable[[], str]
@@ -21,7 +26,11 @@ def finish(book: Path, storage: Path, *, names: tuple[str, ...] = (".m4b",), out
     """Put a book into storage as the merger does when it is finished; its report says what is said."""
     store = DirectoryStore(storage, patience=0.01)
     options = ingest.Options(engine="simulated", output=output)
-    book_id = ingest.store_book(ingest.prepare(book, options), store).book_id
+    put_files(store, ingest.store_book(ingest.prepare(book, options), store).book_id, names, **said)
+
+
+def put_files(store: ObjectStore, book_id: str, names: tuple[str, ...] = (".m4b",), **said: Any) -> None:
+    """Put the files of a finished book into storage, and a report that says what is said."""
     files = [
         ReportedFile(format=name.rpartition(".")[2], key=keys.output(book_id, f"{number}"), name=name, size=4)
         for number, name in enumerate(names)
@@ -30,6 +39,51 @@ def finish(book: Path, storage: Path, *, names: tuple[str, ...] = (".m4b",), out
         store.put(file.key, b"book")
     given = {"book_id": book_id, "output": files[0].key, "audio_seconds": 3661.2, "audio_bytes": 4, "files": files}
     store.put(keys.report(book_id), Report(**(given | said)).model_dump_json().encode())
+
+
+class Merger:
+    """Kafka and Redis in memory, and a merger for whom one book is finished each time that somebody sleeps.
+
+    It stands for the module `time` of `producer.follow`. Books with a title that is in `failures` fail.
+    """
+
+    def __init__(self, storage: Path) -> None:
+        self.store = DirectoryStore(storage, patience=0.01)
+        self.broker = MemoryBroker(2)
+        self.checkpoint = MemoryCheckpoint(self.time)
+        self.failures: dict[str, str] = {}
+        self.waiting: list[str] = []
+        self.now = 1000.0
+
+    def servers(self) -> Servers:
+        admin = SimpleNamespace(partitions=lambda: dict.fromkeys(QUEUES, 2))
+        return Servers(admin, self.broker, self.checkpoint)  # type: ignore[arg-type]
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        announced = [each.book_id for each in self.broker.take(EVENTS) if isinstance(each, BookPlanned)]
+        self.waiting += announced
+        assert self.waiting, "somebody waits for nothing"
+        self.conclude(self.waiting.pop(0))
+
+    def conclude(self, book_id: str) -> None:
+        plan = read_plan(self.store, book_id)
+        assert plan
+        reason = self.failures.get(plan.title, "")
+        if not reason:
+            put_files(self.store, book_id)
+        record = a_book_record(
+            book_id, title=plan.title, stage="failed" if reason else "done", reason=reason, resumed_at=self.now
+        )
+        states = {part.index: "failed" if reason and part.index else "done" for part in plan.parts}
+        parts = {part.index: a_part_record(states[part.index], chapter=part.chapter) for part in plan.parts}
+        self.checkpoint.seed(record, parts)
 
 
 def submit(book: Path, storage: Path, chapters: int) -> tuple[Plan, DirectoryStore]:

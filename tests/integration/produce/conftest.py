@@ -13,8 +13,8 @@ from e2a.checkpoint import BookRecord
 from e2a.plan import Plan
 from e2a.settings import SynthSettings
 from producer import __main__ as command
-from producer import sequential
-from tests.integration.produce.common import Asked, Complaint, Produce
+from producer import follow, making, sequential
+from tests.integration.produce.common import Asked, Complaint, Merger, Produce
 from tests.unit.books import small_epub
 from tests.unit.builders import a_book_record
 
@@ -79,3 +79,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     monkeypatch.setattr(sequential, "run", run)
     return received
+
+
+@pytest.fixture
+def merger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Merger:
+    """Return servers that the command finds, and what happens there while it sleeps."""
+    merger = Merger(tmp_path / "storage")
+    monkeypatch.setattr(making.Cluster, "_look", lambda _cluster: merger.servers())
+    monkeypatch.setattr(follow, "time", merger)
+    return merger

@@ -10,8 +10,7 @@ from e2a.messages import Message, PartialWanted
 from e2a.report import Report, ReportedRetake
 from e2a.storage import DirectoryStore, keys, read_plan
 from e2a.topics import EVENTS
-from producer import __main__ as command
-from producer import ingest, sequential
+from producer import ingest, looking, sequential
 from tests.integration.produce.common import Complaint, Produce, excerpt, finish, submit
 from tests.unit.books import small_epub
 from tests.unit.builders import put_part
@@ -99,7 +98,7 @@ def test_output_that_cannot_be_written(produce: Produce, book: Path, tmp_path: P
 
 
 @pytest.fixture
-def merger(monkeypatch: pytest.MonkeyPatch) -> Sent:
+def excerpts(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """Return what is sent to a Kafka that answers at once: the merger has one chapter ready."""
     sent: Sent = []
 
@@ -122,8 +121,8 @@ def merger(monkeypatch: pytest.MonkeyPatch) -> Sent:
         def partitions(self) -> dict[str, int]:
             return {}
 
-    monkeypatch.setattr(command, "KafkaPublisher", Publisher)
-    monkeypatch.setattr(command, "Admin", Servers)
+    monkeypatch.setattr(looking, "KafkaPublisher", Publisher)
+    monkeypatch.setattr(looking, "Admin", Servers)
     return sent
 
 
@@ -132,13 +131,13 @@ def test_what_is_finished_so_far(
     book: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    merger: Sent,
+    excerpts: Sent,
 ) -> None:
     """The merger is asked for the finished chapters, an older answer does not count, and they are fetched and named."""
     plan, store = submit(book, tmp_path / "storage", 1)
     excerpt(plan, store, 2)
     assert produce(book, "--partial", "--output-dir", tmp_path / "out") == ExitCode.OK
-    assert merger == [(EVENTS, [PartialWanted(book_id=plan.book_id)])]
+    assert excerpts == [(EVENTS, [PartialWanted(book_id=plan.book_id)])]
     assert capsys.readouterr().out == f"{tmp_path / 'out/book.partial.m4b'}  chapter 1 of 2, 0:01:01\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["book.partial.m4b"]
 

@@ -1,0 +1,102 @@
+"""Dead letters: what became of the parts that they are about, and which of them can be tried again."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cache
+from typing import Literal, NamedTuple
+
+from e2a.bus import Letter
+from e2a.checkpoint import PartRecord
+from e2a.messages import ChapterJob, decode
+from e2a.shelf import Shelf
+
+Since = Literal["done", "waiting", "to be tried again", "still failed", "not of a book", "book gone", "not known"]
+"""What has become of a part since."""
+
+
+class Entry(NamedTuple):
+    """A dead letter, and what is known of its part now."""
+
+    letter: Letter
+    title: str
+    """Of its book; empty when it is not of one."""
+    chapter: int | None
+    """Number of its chapter, from 1."""
+    since: Since
+
+
+class Retried(NamedTuple):
+    """What came of having letters tried again."""
+
+    parts: int
+    """How many are to be tried again."""
+    odd: list[Entry]
+    """Those that cannot be: they are not of a part of a book that is there."""
+
+
+def latest(letters: Iterable[Letter]) -> list[Letter]:
+    """Return the last letter of each part, and every one that is not of a part, oldest first; without payloads."""
+    found: dict[object, Letter] = {}
+    for letter in letters:
+        said = letter.letter
+        key = letter.number if said.part is None else (said.book_id, said.part)
+        found.pop(key, None)
+        found[key] = letter._replace(letter=said.model_copy(update={"payload": ""}))
+    return list(found.values())
+
+
+def entries(letters: Iterable[Letter], shelf: Shelf) -> list[Entry]:
+    """Return letters with what is known of their parts now."""
+
+    @cache
+    def parts(book_id: str) -> dict[int, PartRecord]:
+        plan = shelf.plan(book_id)
+        return shelf.parts(plan) if plan else {}
+
+    @cache
+    def title(book_id: str) -> str:
+        return shelf.title(book_id) if book_id else ""
+
+    found = []
+    for letter in letters:
+        said = letter.letter
+        if said.part is None:
+            found.append(Entry(letter, title(said.book_id), None, "not of a book"))
+            continue
+        record = parts(said.book_id).get(said.part)
+        since = _since(record, blind=bool(shelf.problem))
+        found.append(Entry(letter, title(said.book_id), record.chapter + 1 if record else None, since))
+    return found
+
+
+def retry(letters: Iterable[Entry], shelf: Shelf) -> Retried:
+    """Have the parts of letters tried again but for those that are done. Raises `Unavailable` when Kafka is away."""
+    wanted: dict[str, set[int]] = defaultdict(set)
+    odd = []
+    for entry in letters:
+        said = entry.letter.letter
+        if said.part is None or entry.since in {"not of a book", "book gone"}:
+            odd.append(entry)
+        elif entry.since != "done":
+            wanted[said.book_id].add(said.part)
+    for book_id, parts in wanted.items():
+        shelf.retry(book_id, sorted(parts))
+    return Retried(sum(map(len, wanted.values())), odd)
+
+
+def sentences(payload: str) -> list[str]:
+    """Return what was to be said by a job, a sentence each; raises `Poison` for what is none."""
+    job = decode(payload.encode())
+    return [sentence.say for sentence in job.part.sentences] if isinstance(job, ChapterJob) else []
+
+
+def _since(record: PartRecord | None, *, blind: bool) -> Since:
+    if record is None:
+        return "book gone"
+    if record.state == "done":
+        return "done"
+    if blind:
+        return "not known"
+    if record.state == "failed":
+        return "still failed"
+    return "to be tried again" if record.retry_at else "waiting"
