@@ -2,6 +2,7 @@
 
 import heapq
 import statistics
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -50,10 +51,25 @@ def avoiding(layout: Layout, partitions: Container[int]) -> Layout:
     return layout._replace(loads=tuple(loads))
 
 
+class Placed(NamedTuple):
+    """Where jobs went."""
+
+    topic: str
+    seconds: dict[int, float]
+    """Expected seconds of audio by partition."""
+
+    def loaded(self, topics: Mapping[str, Layout]) -> dict[str, Layout]:
+        """Return layouts of topics in which these jobs wait too."""
+        layout = topics[self.topic]
+        added = (self.seconds.get(number, 0.0) / speed for number, speed in enumerate(layout.speeds))
+        loads = tuple(load + more for load, more in zip(layout.loads, added, strict=True))
+        return dict(topics) | {self.topic: layout._replace(loads=loads)}
+
+
 def dispatch(
     jobs: Sequence[ChapterJob], publisher: Publisher, topics: Mapping[str, Layout], *, urgent: bool = False, first: int
-) -> None:
-    """Publish jobs: few or urgent ones to the express topic.
+) -> Placed:
+    """Publish jobs, few or urgent ones to the express topic, and return where they went.
 
     Args:
         jobs: of one book, in reading order.
@@ -67,7 +83,12 @@ def dispatch(
     """
     estimates = [job.part.estimate for job in jobs]
     topic = EXPRESS if urgent or sum(estimates) <= EXPRESS_SECONDS else CHAPTERS
-    publisher.send(topic, jobs, place(estimates, topics[topic], first=first))
+    partitions = place(estimates, topics[topic], first=first)
+    publisher.send(topic, jobs, partitions)
+    seconds: dict[int, float] = defaultdict(float)
+    for partition, estimate in zip(partitions, estimates, strict=True):
+        seconds[partition] += estimate
+    return Placed(topic, dict(seconds))
 
 
 def place(estimates: Iterable[float], layout: Layout, *, first: int = 0) -> list[int]:

@@ -28,6 +28,17 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def end_on_bugs_in_threads() -> None:
+    """Let an exception in any thread end the process: without its leases, say, a worker would do harm."""
+
+    def end(failure: threading.ExceptHookArgs) -> None:
+        threading.__excepthook__(failure)
+        sys.stderr.flush()
+        os._exit(ExitCode.BUG)
+
+    threading.excepthook = end
+
+
 def run(name: str, main: Callable[[], int]) -> int:
     """Run a command and return its exit code; an expected failure becomes one line on standard error."""
     try:

@@ -237,6 +237,10 @@ class MemoryCheckpoint:
         with self._lock:
             return self._attempts.get(name, 0) if self._owner(name) in {holder, ""} else 0
 
+    def dead(self) -> dict[str, int]:
+        with self._lock:
+            return {name: count for name, count in self._attempts.items() if count and not self._owner(name)}
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._lock:
             if self._owner(name) not in {holder, ""}:

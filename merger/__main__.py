@@ -26,11 +26,14 @@ from merger.sweep import Sweep
 
 SWEEP_PATIENCE = 5.0
 """Seconds that a sweep waits for Kafka: the next one comes soon."""
+STORE_PATIENCE = 2.0
+"""Seconds that one of its steps waits for storage, and an event, which is folded again and again."""
 
 
 def run() -> NoReturn:
     settings = load(MergerSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
+    service.end_on_bugs_in_threads()
     for library in ("aiokafka", "faust", "mode"):
         logging.getLogger(library).setLevel(logging.ERROR)
     metrics.serve(settings.metrics_port, lambda: {"service": "e2a-merge"})
@@ -45,9 +48,10 @@ def run() -> NoReturn:
             checkpoint.check()
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
     admin = Admin(settings.kafka_bootstrap, SWEEP_PATIENCE)
-    books = Books(store, checkpoint, time.time)
+    quick = open_store(settings.model_copy(update={"patience": STORE_PATIENCE}))
+    books = Books(quick, checkpoint, time.time)
     jobs = Jobs(
-        store=store,
+        store=quick,
         checkpoint=checkpoint,
         books=books,
         publisher=publisher,
@@ -65,7 +69,7 @@ def run() -> NoReturn:
             first_wait=settings.backoff,
         )
         sweep = Sweep(
-            store=store,
+            store=quick,
             checkpoint=checkpoint,
             books=books,
             jobs=jobs,

@@ -34,6 +34,7 @@ logger = log.get(__name__)
 def run() -> int:
     settings = load(SynthSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
+    service.end_on_bugs_in_threads()
     store = open_store(settings)
     engine = engines.create(settings)
     recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left

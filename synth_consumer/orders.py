@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from e2a.checkpoint import Stage
+from e2a.checkpoint import PartRecord, Stage
 from e2a.errors import Unavailable
 from e2a.storage import ObjectStore, keys
 
@@ -13,6 +13,8 @@ class Stages(Protocol):
     """The part of a checkpoint that is needed here."""
 
     def stage(self, book_id: str) -> Stage | None: ...
+
+    def part(self, book_id: str, index: int) -> PartRecord | None: ...
 
 
 class Orders:
@@ -27,13 +29,16 @@ class Orders:
         self._stages = stages
         self._store = store
 
-    def wants(self, book_id: str) -> bool:
-        """Say whether a book's parts are to be made."""
+    def wants(self, book_id: str, part: int) -> bool:
+        """Say whether a part of a book is to be made: not of a stopped or removed one, and not what was given up."""
         try:
             stage = self._stages.stage(book_id)
+            record = self._stages.part(book_id, part)
         except Unavailable:
             return True
-        return stage not in _STOPPED and (stage is not None or self._has_plan(book_id))
+        if stage in _STOPPED or (record is not None and record.state == "failed"):
+            return False
+        return stage is not None or self._has_plan(book_id)
 
     def is_stopped(self, book_id: str) -> bool:
         """Say whether a book is paused or cancelled; storage is not asked."""

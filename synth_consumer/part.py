@@ -39,7 +39,7 @@ def finish(store: ObjectStore, part: Part, spoken: Sequence[Spoken], origin: Ori
         bitrate: of the AAC, in bits a second.
 
     Raises:
-        Retryable: storage cannot be reached.
+        Unavailable: storage cannot be reached; a `PatientStore` waits instead, and raises `LetGo`.
     """
     rate = origin.sample_rate
     pauses = [sentence.pause_ms for sentence in part.sentences]
@@ -83,7 +83,7 @@ def encode_again(store: ObjectStore, sidecar: Sidecar, bitrate: int) -> Sidecar 
         bitrate: of the AAC, in bits a second.
 
     Raises:
-        Retryable: storage cannot be reached.
+        Unavailable: storage cannot be reached; a `PatientStore` waits instead, and raises `LetGo`.
     """
     digest = sidecar.digest
     try:

@@ -3,9 +3,9 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -222,7 +222,7 @@ class Speaker:
                 self._heard_since = 0.0
 
     def _take(self, utterance: Utterance) -> Take:
-        with self._busy:
+        with self._busy.inside():
             take = self._engine.say(utterance)
         self._took()
         return take
@@ -246,30 +246,38 @@ def in_two(text: str) -> tuple[str, str]:
 
 
 class _Busy:
-    """Counts the seconds in which at least one thread is inside. Thread-safe, a context manager."""
+    """Counts the seconds in which at least one thread is inside. Thread-safe."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._lock = threading.Lock()
-        self._inside = 0
+        self._since: dict[object, float] = {}
         self._counted = 0.0
 
     @property
     def silent(self) -> float:
-        """Seconds since somebody went in or out; 0 while nobody is inside."""
-        return time.monotonic() - self._counted if self._inside else 0.0
-
-    def __enter__(self) -> None:
-        self._count(1)
-
-    def __exit__(self, *_error: object) -> None:
-        self._count(-1)
-
-    def _count(self, change: int) -> None:
+        """Seconds since the one went in who is inside for longest; 0 while nobody is."""
         with self._lock:
-            now = time.monotonic()
-            if self._inside:
-                self.seconds += now - self._counted
-                metrics.BUSY_SECONDS.observe(now - self._counted)
-            self._counted = now
-            self._inside += change
+            return time.monotonic() - min(self._since.values()) if self._since else 0.0
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Count the block."""
+        entry = object()
+        with self._lock:
+            self._since[entry] = self._count()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count()
+                del self._since[entry]
+
+    def _count(self) -> float:
+        """Count what has passed since the last change, and return the time of this one."""
+        now = time.monotonic()
+        if self._since:
+            self.seconds += now - self._counted
+            metrics.BUSY_SECONDS.observe(now - self._counted)
+        self._counted = now
+        return now

@@ -50,7 +50,8 @@ class Voices:
         Raises:
             Poison: the recording is not in storage, the engine cannot say it, or other workers say it with other
                 weights.
-            Retryable: storage cannot be reached, or the engine failed for now.
+            Retryable: the engine failed for now.
+            Unavailable: storage cannot be reached; a `PatientStore` waits instead, and raises `LetGo`.
         """
         try:
             return self._remembered(speech, store)

@@ -18,7 +18,7 @@ from synth_consumer.speaker import POLL, Speaker, Spoken, Voice
 from synth_consumer.status import Status
 from synth_consumer.voices import Voices
 
-MAX_ATTEMPTS = 3
+MAX_DEATHS = 3
 """How often a part may kill its worker before it is dead-lettered."""
 SENTENCES = 20
 """In a part, at least: what a part that is spoken gives an engine that says several at once."""
@@ -31,7 +31,8 @@ class Worker:
     spoken, and an engine that says several sentences at once takes them from several parts.
 
     A part has its lease from when it gets its turn to be spoken until it is stored; what waits for its turn may be made
-    by others. A part whose last holder died is made alone: if it kills its worker again, no other part is blamed.
+    by others. A part whose last holder is known to have died is made alone: if it kills its worker again, no other part
+    is blamed.
 
     Args:
         name: of this worker.
@@ -41,6 +42,8 @@ class Worker:
         leases: keeps two workers off the same part.
         status: shown by the monitor.
         orders: what is wanted of books; None where all of them are.
+        patient: whether a part in hand waits for storage that is away, for as long as it takes; otherwise `Unavailable`
+            is raised.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Worker:
         leases: LeaseKeeper,
         status: Status,
         orders: Orders | None = None,
+        patient: bool = True,
     ) -> None:
         self._name = name
         self._engine = engine
@@ -62,6 +66,7 @@ class Worker:
         self._leases = leases
         self._status = status
         self._orders = orders
+        self._patient = patient
         self._gate = Gate(turns(engine.at_once), POLL)
         self._in_hand: dict[str, InHand] = {}
         self.recent = Recent()
@@ -81,6 +86,7 @@ class Worker:
         Raises:
             Poison: this job can never be done by this engine, or killed its worker too often.
             Retryable: the engine failed for now.
+            Unavailable: storage is away, and this worker is not patient.
         """
         try:
             with self.recent.during(job.part.digest):
@@ -104,8 +110,8 @@ class Worker:
         with self._gate.turn(alone=suspect, abandoned=abandoned) as turn:
             if turn is None or abandoned.is_set():
                 return None
-            if self._orders is not None and not self._orders.wants(job.book_id):
-                self._pass_over(job, "the book is not wanted")
+            if self._orders is not None and not self._orders.wants(job.book_id, job.part.index):
+                self._pass_over(job, "not wanted")
                 return None
             if attempt := self._leases.claim(lease):
                 event = self._under_lease(lease, InHand(job, abandoned), attempt, turn)
@@ -131,12 +137,14 @@ class Worker:
     def _make(self, lease: str, in_hand: InHand, attempt: int, turn: Turn) -> PartDone:
         """Find the part, encode it again of its master, or speak it."""
         job = in_hand.job
-        store = PatientStore(self._store, in_hand, lambda: self._leases.holds(lease), self._status)
+        store = self._store
+        if self._patient:
+            store = PatientStore(self._store, in_hand, lambda: self._leases.holds(lease), self._status)
         master = read_master(store, job.part.digest)
         if master and has_audio(store, master, job.bitrate):
             return self._done(job, master, 0.0)
-        if attempt > MAX_ATTEMPTS:
-            raise Poison(f"the part killed its worker {MAX_ATTEMPTS} times")
+        if attempt > MAX_DEATHS:
+            raise Poison(f"the part killed its worker {MAX_DEATHS} times")
         if master:
             turn.end()
             if sidecar := part.encode_again(store, master, job.bitrate):

@@ -7,7 +7,6 @@
 A job waits until the group of its topic has committed its offset, also while somebody works on it.
 """
 
-import itertools
 import sys
 import time
 from collections import deque
@@ -16,14 +15,7 @@ from concurrent.futures import Future
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import stamina
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from pydantic import ValidationError
 
@@ -129,6 +121,7 @@ class KafkaBacklog:
         self._bootstrap = bootstrap
         self._patience = patience
         self._admin = AdminClient(client(bootstrap))
+        self._groups = {name: Consumer(reader(bootstrap) | {"group.id": group}) for name, group in QUEUES.items()}
         self._consumer: Consumer | None = None
         self._ids: dict[str, str] = {}
         self._logs: dict[Where, _Log] = {}
@@ -139,7 +132,8 @@ class KafkaBacklog:
                 on=_may_pass, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
             ):
                 with attempt:
-                    partitions, committed = self._partitions(), self._committed()
+                    partitions = self._partitions()
+                    committed = self._committed(partitions)
                     lows = self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
                     ends = self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         except KafkaException as error:
@@ -171,12 +165,12 @@ class KafkaBacklog:
         self._ids = ids
         return [(name, each.id) for name in QUEUES for each in topics[name].partitions]
 
-    def _committed(self) -> dict[Where, int]:
-        groups: dict[str, Future[ConsumerGroupTopicPartitions]] = {}
-        for group in QUEUES.values():
-            asked = [ConsumerGroupTopicPartitions(group)]
-            groups |= self._admin.list_consumer_group_offsets(asked, **self._in_time())
-        found = itertools.chain(*(each.topic_partitions or () for each in self._answers(groups).values()))
+    def _committed(self, partitions: Iterable[Where]) -> dict[Where, int]:
+        """Ask as a member of each group would: the admin client ends the process when the broker dies meanwhile."""
+        found: list[TopicPartition] = []
+        for name, consumer in self._groups.items():
+            asked = [TopicPartition(*where) for where in partitions if where[0] == name]
+            found += consumer.committed(asked, timeout=min(_ANSWER, self._patience))
         return {(each.topic, each.partition): each.offset for each in found}
 
     def _offsets(self, partitions: Iterable[Where], wanted: OffsetSpec) -> dict[Where, int]:
@@ -186,7 +180,7 @@ class KafkaBacklog:
 
     def _follow(self, where: Where, committed: int, low: int, end: int) -> bool:
         """Take in where a partition begins and ends; say whether it is to be read from another place than before."""
-        start = max(committed, low)
+        start = low if committed > end else max(committed, low)  # past the end: an offset of an older topic
         log = self._logs.get(where)
         moved = log is None or start < log.committed or end < log.position or low > log.position
         if log is None or moved:

@@ -7,6 +7,7 @@ one group a topic of jobs, and begins express jobs before others (docs/adr/0003)
 """
 
 import threading
+import time
 from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import cycle
@@ -18,13 +19,15 @@ from e2a.bus.handling import Handler, Outcome, perform, process
 from e2a.bus.identity import TopicIds
 from e2a.bus.membership import Job, Membership
 from e2a.bus.publisher import Publisher
-from e2a.bus.stealing import SOURCE, Find, Thief
+from e2a.bus.stealing import SOURCE, Find, Stealing
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.messages import ChapterJob, PartDone, PartFailed
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, QUEUES
 
 HANDS = 2
 """Jobs done at once where the handler is not better off with more."""
+PUBLISH_PAUSE = 1.0
+"""Seconds before what could not be published is tried again."""
 HAND_BACK_PATIENCE = 5.0
 """Seconds for an abandoned part to come to the end of its sentence."""
 ADMIN_PATIENCE = 30.0
@@ -80,7 +83,7 @@ class JobConsumer:
         self._grace = grace
         # one more, for what looks for jobs of others
         self._threads = ThreadPoolExecutor(max_workers=hands + 1, thread_name_prefix="part")
-        self._thief = Thief(
+        self._stealing = Stealing(
             find,
             most=hands,
             look=self._threads.submit,
@@ -89,6 +92,7 @@ class JobConsumer:
         )
         self._brake = brake
         self._failures = 0
+        self._publish_after = 0.0
         self._reason = ""
         self._turn = cycle(self._memberships.values())
 
@@ -128,8 +132,8 @@ class JobConsumer:
         return self._memberships.values()
 
     @property
-    def _holders(self) -> tuple[Membership | Thief, ...]:
-        return (*self._all, self._thief)
+    def _holders(self) -> tuple[Membership | Stealing, ...]:
+        return (*self._all, self._stealing)
 
     @property
     def _failing(self) -> bool:
@@ -169,7 +173,7 @@ class JobConsumer:
             while free > 0 and membership.begin(self._process):
                 free -= 1
         if free > 0:
-            self._thief.steal()
+            self._stealing.steal()
 
     def _process(self, job: Job, abandoned: threading.Event) -> Future[Outcome]:
         return self._threads.submit(
@@ -191,11 +195,14 @@ class JobConsumer:
 
     def _settle(self) -> None:
         """Publish and commit what is done; what cannot be published now is tried again."""
+        if time.monotonic() < self._publish_after:
+            return
         try:
             for each in self._holders:
                 each.settle()
         except Retryable as error:
             logger.warning("bus.publish_delayed", reason=str(error))
+            self._publish_after = time.monotonic() + PUBLISH_PAUSE
 
     def _publish(self, outcome: Outcome, source: str) -> None:
         if outcome.dead_letter is not None:
@@ -203,7 +210,7 @@ class JobConsumer:
             self._publisher.send(DEAD_LETTERS, [outcome.dead_letter])
         if outcome.event is not None:
             self._publisher.send(EVENTS, [outcome.event])
-        if isinstance(outcome.event, PartDone):
+        if isinstance(outcome.event, PartDone) and outcome.event.work_seconds:
             self._failures = 0
         elif isinstance(outcome.event, PartFailed) and outcome.event.retryable:
             self._failures += 1
@@ -215,13 +222,14 @@ class JobConsumer:
         for each in self._holders:
             each.abandon()
         wait(self._at_work(), timeout=HAND_BACK_PATIENCE)
+        self._publish_after = 0.0
         self._settle()
         for membership in self._all:
             membership.commit(now=True)
 
     def _leave(self) -> None:
         """Leave the groups, all at once: each takes a second."""
-        self._thief.abandon()
+        self._stealing.abandon()
         leaving = [threading.Thread(target=membership.leave, daemon=True) for membership in self._all]
         for thread in leaving:
             thread.start()

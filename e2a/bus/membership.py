@@ -99,6 +99,7 @@ class Membership:
         self._paused = False
         self._uncommitted: dict[int, int] = {}
         self._commit_after = 0.0
+        self._refused = False
 
     @property
     def partitions(self) -> tuple[int, ...]:
@@ -191,8 +192,11 @@ class Membership:
                 if result.error is not None:
                     raise KafkaException(result.error)
             self._uncommitted.clear()
+            self._refused = False
         except KafkaException as error:
-            logger.warning("bus.commit_refused", offsets=self._uncommitted, code=error.args[0].name())
+            if not self._refused:
+                logger.warning("bus.commit_refused", offsets=self._uncommitted, code=error.args[0].name())
+            self._refused = True
             self._commit_after = time.monotonic() + COMMIT_PAUSE
 
     def set_paused(self) -> None:

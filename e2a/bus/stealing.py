@@ -36,7 +36,7 @@ class Stolen(NamedTuple):
     future: Future[Outcome]
 
 
-class Thief:
+class Stealing:
     """Keeps stolen jobs in hand. Only the thread that polls uses it.
 
     Args:

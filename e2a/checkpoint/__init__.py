@@ -100,6 +100,9 @@ class Checkpoint(Protocol):
     def deaths(self, name: str, holder: str) -> int:
         """Return how many holders died with a lease that `holder` could take now; 0 while somebody else holds it."""
 
+    def dead(self) -> dict[str, int]:
+        """Return the leases whose last holder died and that nobody holds now, and how many died of each in a row."""
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         """Hold a lease for `ttl` seconds more, also one that has run out and nobody took; False when it is not ours."""
 

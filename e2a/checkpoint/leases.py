@@ -44,6 +44,7 @@ class LeaseKeeper:
         self._beat = beat
         self._lock = threading.Lock()
         self._held: set[str] = set()
+        self._fails: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -113,21 +114,28 @@ class LeaseKeeper:
 
     def renew(self) -> None:
         """Renew all leases once and call `beat`, also when the leases cannot be renewed."""
-        try:
-            for name in tuple(self._held):
-                self._renew(name)
-        except Unavailable as error:
-            logger.warning("lease.not_renewed", reason=str(error))
-        try:
-            self._beat()
-        except Unavailable as error:
-            logger.warning("lease.beat_not_heard", reason=str(error))
+        self._try("renewal", self._renew_all)
+        self._try("beat", self._beat)
 
-    def _renew(self, name: str) -> None:
-        with self._lock:  # else a lease that is being released would be taken again
-            if name in self._held and not self._leases.renew(name, self._holder, TTL):
-                self._held.discard(name)
-                logger.warning("lease.lost", name=name)
+    def _try(self, what: str, call: Callable[[], object]) -> None:
+        """Do what must happen regularly; that it fails is told when that begins and when it ends."""
+        try:
+            call()
+        except Unavailable as error:
+            if what not in self._fails:
+                logger.warning("lease.fails", what=what, reason=str(error))
+            self._fails.add(what)
+            return
+        if what in self._fails:
+            logger.info("lease.works_again", what=what)
+        self._fails.discard(what)
+
+    def _renew_all(self) -> None:
+        for name in tuple(self._held):
+            with self._lock:  # else a lease that is being released would be taken again
+                if name in self._held and not self._leases.renew(name, self._holder, TTL):
+                    self._held.discard(name)
+                    logger.warning("lease.lost", name=name)
 
     def _run(self) -> None:
         while not self._stop.wait(TTL / 3):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from redis import Redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError, WatchError
@@ -23,9 +23,12 @@ STAGES = "e2a:stages"
 URGENT = "e2a:urgent"
 QUEUE = "e2a:queue"
 WHOLE = "e2a:whole"
+CLAIMED = "e2a:claimed"
+"""Leases that were claimed and not given back."""
 WORKER_TTL = 300
 """Seconds for which a worker that fell silent is still listed."""
 ATTEMPTS_TTL = 86_400
+_NEVER = Retry(NoBackoff(), 0)
 AWAY = 1.0
 """Seconds after a failure in which the server is not asked: else every call of every thread would wait for it."""
 
@@ -35,6 +38,7 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local attempt = redis.call('incr', KEYS[2])
 redis.call('expire', KEYS[2], ARGV[3])
+redis.call('sadd', KEYS[3], ARGV[4])
 return attempt
 """
 _RENEW = """
@@ -45,6 +49,7 @@ return 1
 """
 _RELEASE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('srem', KEYS[3], ARGV[2])
 return redis.call('del', KEYS[1], KEYS[2])
 """
 
@@ -96,7 +101,9 @@ class RedisCheckpoint:
         )
         self._away_until = 0.0
         self._reason = ""
-        self._claim = self._redis.register_script(_CLAIM)
+        # a claim that is sent twice would count as two, and one of them as a death
+        once = Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, retry=_NEVER)
+        self._claim = once.register_script(_CLAIM)
         self._renew = self._redis.register_script(_RENEW)
         self._release = self._redis.register_script(_RELEASE)
         self._ready = self._redis.register_script(_READY)
@@ -215,12 +222,23 @@ class RedisCheckpoint:
 
     def claim(self, name: str, holder: str, ttl: float) -> int:
         with self._errors():
-            return int(self._claim(keys=_lease_keys(name), args=[holder, int(ttl * 1000), ATTEMPTS_TTL]))
+            keys = [*_lease_keys(name), CLAIMED]
+            return int(self._claim(keys=keys, args=[holder, int(ttl * 1000), ATTEMPTS_TTL, name]))
 
     def deaths(self, name: str, holder: str) -> int:
         with self._errors():
             owner, attempts = self._redis.mget(_lease_keys(name))
         return int(attempts or 0) if owner in {None, holder} else 0
+
+    def dead(self) -> dict[str, int]:
+        with self._errors():
+            names = sorted(cast(set[str], self._redis.smembers(CLAIMED)))
+            found = self._redis.mget([key for name in names for key in _lease_keys(name)]) if names else []
+            owners, attempts = found[::2], found[1::2]
+            if forgotten := [name for name, count in zip(names, attempts, strict=True) if count is None]:
+                self._redis.srem(CLAIMED, *forgotten)
+        dead = zip(names, owners, attempts, strict=True)
+        return {name: int(count) for name, owner, count in dead if owner is None and count is not None}
 
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._errors():
@@ -235,7 +253,7 @@ class RedisCheckpoint:
 
     def release(self, name: str, holder: str) -> None:
         with self._errors():
-            self._release(keys=_lease_keys(name), args=[holder])
+            self._release(keys=[*_lease_keys(name), CLAIMED], args=[holder, name])
 
     def heartbeat(self, worker: WorkerRecord) -> None:
         with self._errors():

@@ -1,6 +1,8 @@
 """One class of tests for every checkpoint: memory and Redis."""
 
+import os
 import re
+import signal
 import threading
 from collections.abc import Callable
 
@@ -20,6 +22,7 @@ from e2a.checkpoint import (
 from e2a.checkpoint.redis import AWAY
 from e2a.errors import Retryable, Unavailable
 from e2a.testing import Clock, MemoryCheckpoint
+from tests.servers import wait_until
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -49,6 +52,16 @@ PARTS = {
     1: PartRecord(chapter=0, estimate=2.0),
     10: PartRecord(chapter=1, estimate=3.0),
 }
+
+
+def pass_time(checkpoint: Checkpoint) -> None:
+    """Let leases of a millisecond run out."""
+    if isinstance(checkpoint, MemoryCheckpoint):
+        clock = checkpoint._clock
+        assert isinstance(clock, Clock)
+        clock.now += 1
+    else:
+        wait_until(lambda: not checkpoint.held(["part/x"]))
 
 
 def done(record: PartRecord) -> PartRecord:
@@ -156,6 +169,22 @@ class TestCheckpoint:
         assert checkpoint.deaths("part/x", "anna") == 1
         checkpoint.release("part/x", "anna")
         assert checkpoint.deaths("part/x", "anna") == 0
+
+    def test_tells_leases_of_the_dead(self, checkpoint: Checkpoint) -> None:
+        """A lease that ran out is told with how many of its holders died, until it is held again or given back."""
+        checkpoint.claim("part/x", "anna", ttl=0.001)
+        checkpoint.claim("part/y", "bert", ttl=60)
+        checkpoint.claim("part/z", "bert", ttl=60)
+        checkpoint.release("part/z", "bert")
+        pass_time(checkpoint)
+        assert checkpoint.dead() == {"part/x": 1}
+        checkpoint.claim("part/x", "bert", ttl=0.001)
+        pass_time(checkpoint)
+        assert checkpoint.dead() == {"part/x": 2}
+        checkpoint.claim("part/x", "bert", ttl=60)
+        assert checkpoint.dead() == {}
+        checkpoint.release("part/x", "bert")
+        assert checkpoint.dead() == {}
 
     def test_renews_for_the_holder_only(self, checkpoint: Checkpoint) -> None:
         """Only who holds a lease can renew it."""
@@ -270,6 +299,22 @@ def test_memory_lease_of_a_dead_holder_runs_out() -> None:
     assert checkpoint.deaths("part/x", "bert") == 1
     assert checkpoint.claim("part/x", "bert", ttl=6) == 2
     assert not checkpoint.renew("part/x", "anna", ttl=6)
+
+
+def test_a_claim_is_counted_once(redis: str) -> None:
+    """A Redis that answers too late has heard of a claim once: a second time would count as a death."""
+    client = redis_py.Redis.from_url(redis)
+    client.flushall()
+    server = int(client.info()["process_id"])
+    checkpoint = RedisCheckpoint(redis)
+    checkpoint.check()
+    os.kill(server, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable):
+            checkpoint.claim("part/x", "anna", ttl=60)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert RedisCheckpoint(redis).deaths("part/x", "anna") == 1
 
 
 def test_redis_lease_runs_out_by_itself(redis: str) -> None:

@@ -258,7 +258,9 @@ def failing(*outcomes: str) -> Handler:
             raise Retryable("out of memory")
         if end == "poison":
             raise Poison("no such voice")
-        return done(job, abandoned) if end == "done" else None
+        if end == "found":
+            return a_part_done(job.part)
+        return a_part_done(job.part, work_seconds=1.0) if end == "done" else None
 
     return handle
 
@@ -275,8 +277,9 @@ def test_too_many_failures_in_a_row_end_the_worker(run: Loop) -> None:
 
 
 def test_only_a_part_that_is_done_resets_the_brake(run: Loop) -> None:
-    """Failures that a finished part comes between do not add up; poison and what is passed over count for nothing."""
-    ends = ("fails", "fails", "done", "fails", "poison", "passed over", "fails", "poison", "fails")
+    """Failures that a part comes between which was made do not add up; poison, what is passed over, and what was there
+    already count for nothing."""
+    ends = ("fails", "fails", "done", "fails", "poison", "passed over", "fails", "found", "poison", "fails")
     script = Script(*[0] * 50)
     with pytest.raises(UserError):
         run(script, failing(*ends), threading.Event(), brake=3, hands=1)

@@ -7,14 +7,25 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from e2a.checkpoint import Stage
+from e2a.checkpoint import PartRecord, Stage
 from e2a.errors import Unavailable
 from e2a.messages import PartDone
 from e2a.plan import BITRATE, Part, part_digest, speech_digest
 from e2a.storage import keys, read_sidecar
 from synth_consumer.in_hand import RECENT, Recent
 from synth_consumer.orders import Orders
-from tests.unit.builders import BOOK, a_job, a_part, a_plan, a_speech, put_part, put_plan, some_audio
+from tests.unit.builders import (
+    BOOK,
+    a_book_record,
+    a_job,
+    a_part,
+    a_part_record,
+    a_plan,
+    a_speech,
+    put_part,
+    put_plan,
+    some_audio,
+)
 from tests.unit.workbench import SENTENCES, Bench
 
 
@@ -64,6 +75,9 @@ class Away:
     def stage(self, book_id: str) -> Stage | None:
         raise Unavailable("Redis: refused")
 
+    def part(self, book_id: str, index: int) -> PartRecord | None:
+        raise Unavailable("Redis: refused")
+
     def size(self, key: str) -> int | None:
         raise Unavailable("storage: refused")
 
@@ -74,9 +88,16 @@ def test_every_book_is_wanted_when_nobody_can_say(bench: Bench, server: str) -> 
     away: Any = Away()
     orders = Orders(away, bench.store) if server == "checkpoint" else Orders(bench.checkpoint, away)
     bench.checkpoint.forget(BOOK)
-    assert orders.wants(BOOK)
+    assert orders.wants(BOOK, 0)
     assert not orders.is_stopped(BOOK)
     assert not orders.is_removed(BOOK)
+
+
+def test_a_part_that_was_given_up_is_passed_over(bench: Bench, part: Part) -> None:
+    """Another message of a part that has killed three workers kills no more."""
+    bench.checkpoint.seed(a_book_record(), {part.index: a_part_record("failed")})
+    assert bench.worker.handle(a_job(part), threading.Event()) is None
+    assert bench.engine.spoken == []
 
 
 @pytest.mark.parametrize("stage", ["paused", "cancelled"])

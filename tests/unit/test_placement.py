@@ -102,6 +102,16 @@ def test_a_partition_that_is_avoided_comes_last() -> None:
     assert place([1, 1], avoiding(even(1), {0})) == [0, 0]
 
 
+def test_what_was_placed_counts_for_the_next() -> None:
+    """Books that are placed one after the other, before anybody has looked at what waits, share the partitions."""
+    broker, topics = MemoryBroker(4), dict.fromkeys(QUEUES, even(4))
+    for _ in range(4):
+        topics = dispatch(jobs(1000.0), broker, topics, first=2).loaded(topics)
+    assert [len(records) for records in broker.logs[CHAPTERS]] == [1, 1, 1, 1]
+    assert topics[CHAPTERS].loads == (1000.0,) * 4
+    assert topics[EXPRESS] == even(4)
+
+
 def jobs(*estimates: float) -> list[ChapterJob]:
     """Return the jobs of a book."""
     return [a_job(a_part(index, estimate=estimate)) for index, estimate in enumerate(estimates)]

@@ -50,6 +50,20 @@ def test_exit_codes_never_change() -> None:
     }
 
 
+def test_a_bug_in_a_thread_ends_the_process() -> None:
+    """A service does not go on without one of its threads; the traceback is written."""
+    program = (
+        "import threading\n"
+        "from e2a import service\n"
+        "service.end_on_bugs_in_threads()\n"
+        "threading.Thread(target=lambda: 1 / 0).start()\n"
+        "threading.Event().wait(30)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == ExitCode.BUG
+    assert "ZeroDivisionError" in ended.stderr
+
+
 @pytest.mark.parametrize("code", [ExitCode.OK, ExitCode.BOOK_FAILED])
 def test_the_command_chooses(code: ExitCode, capsys: pytest.CaptureFixture[str]) -> None:
     """A command that returns sets its own exit code, and nothing is written."""

@@ -217,12 +217,27 @@ def test_counts_the_seconds_in_which_it_speaks(engine: Puppet, voice: Voice, mon
     now = iter([10.0, 11.0, 14.0, 20.0, 30.0, 31.0])
     monkeypatch.setattr("synth_consumer.speaker.time.monotonic", lambda: next(now))
     busy = Speaker(engine)._busy
-    with busy, busy:
+    with busy.inside(), busy.inside():
         pass
     assert busy.seconds == 10
-    with busy:
+    with busy.inside():
         pass
     assert busy.seconds == 11
+
+
+def test_silent_is_who_has_been_inside_for_longest(
+    engine: Puppet, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence that hangs is noticed beside others that come and go."""
+    now = [10.0]
+    monkeypatch.setattr("synth_consumer.speaker.time.monotonic", lambda: now[0])
+    busy = Speaker(engine)._busy
+    with busy.inside():
+        now[0] = 14.0
+        with busy.inside():
+            now[0] = 15.0
+        assert busy.silent == 5.0
+    assert busy.silent == 0.0
 
 
 def test_a_voice_that_waits_for_the_engine_can_be_abandoned(engine: Puppet, voice: Voice) -> None:

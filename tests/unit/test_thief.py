@@ -4,14 +4,14 @@ from itertools import islice
 
 import pytest
 
-from e2a.checkpoint import Stage
+from e2a.checkpoint import QueueRecord, Stage
 from e2a.errors import Unavailable
 from e2a.messages import ChapterJob, chapter_job
 from e2a.plan import Plan
 from e2a.storage import keys
 from e2a.testing import Clock, MemoryCheckpoint, MemoryStore
 from synth_consumer.in_hand import RECENT, Recent
-from synth_consumer.thief import AT_ONCE, CHOICE, Thief
+from synth_consumer.thief import AT_ONCE, CHOICE, PATIENCE, Thief
 from tests.unit.builders import a_book_record, a_part_record, a_plan, a_speech, put_plan
 from tests.unit.puppet import Puppet
 
@@ -25,7 +25,12 @@ class Place:
         self.store = MemoryStore()
         self.engine = Puppet()
         self.recent = Recent(self.clock)
-        self.thief = Thief(self.checkpoint, self.store, self.engine, self.recent)
+        self.thief = Thief(self.checkpoint, self.store, self.engine, self.recent, self.clock)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Look at what waits, as a merger does."""
+        self.checkpoint.set_queue(QueueRecord(taken=self.clock.now))
 
     def add(self, plan: Plan, **changes: object) -> Plan:
         """Add a book none of whose parts is made."""
@@ -45,10 +50,29 @@ def place() -> Place:
 
 
 def test_finds_the_job_that_waits(place: Place) -> None:
-    """What is found is the job as it waits in Kafka, with the number of this attempt."""
+    """What is found is the job as it waits in Kafka."""
+    plan = place.add(a_plan(parts=(1,)))
+    assert place.thief.find() == chapter_job(plan, plan.parts[0])
+
+
+def test_what_failed_before_is_left(place: Place) -> None:
+    """Whom a part failed with must not take it again: the merger has sent it to somebody else."""
     plan = place.add(a_plan(parts=(1,)))
     place.checkpoint.update_part(plan.book_id, 0, lambda part: part.model_copy(update={"attempts": 1}))
-    assert place.thief.find() == chapter_job(plan, plan.parts[0], attempt=2)
+    assert place.thief.find() is None
+
+
+def test_nothing_is_stolen_while_nobody_keeps_the_records(place: Place) -> None:
+    """Without a merger what was made long ago seems to wait: it would be stolen again and again."""
+    place.add(a_plan(parts=(3,)))
+    assert place.thief.find()
+    place.clock.now += PATIENCE
+    assert place.thief.find() is None
+    place.sweep()
+    assert place.thief.find()
+    place.checkpoint.lose()
+    place.add(a_plan(parts=(3,)))
+    assert place.thief.find() is None
 
 
 def test_finds_nothing_where_nothing_waits(place: Place) -> None:
@@ -69,6 +93,7 @@ def test_takes_from_the_end_of_the_book(place: Place) -> None:
         assert job is not None
         found.add(job.part.index)
         place.clock.now += RECENT
+        place.sweep()
     assert found == last
 
 
@@ -78,8 +103,10 @@ def test_takes_nothing_twice(place: Place) -> None:
     with place.recent.during(plan.parts[1].digest):
         assert sorted(place.take()) == [0, 2]
         place.clock.now += RECENT
+        place.sweep()
         assert sorted(place.take()) == [0, 2]
     place.clock.now += RECENT
+    place.sweep()
     assert sorted(place.take()) == [0, 1, 2]
 
 
@@ -135,7 +162,7 @@ def test_reads_a_plan_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> Non
     assert place.thief.find()
 
 
-@pytest.mark.parametrize("method", ["stages", "ready", "part", "held", "get"])
+@pytest.mark.parametrize("method", ["queue", "stages", "ready", "part", "held", "get"])
 def test_steals_nothing_blindly(place: Place, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     """While Redis or storage is away nobody steals, and nothing is lost."""
 
