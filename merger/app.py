@@ -21,6 +21,7 @@ from faust.exceptions import ConsumerNotStarted
 
 from e2a import log, metrics
 from e2a.bus import Publisher
+from e2a.bus.identity import TopicIds
 from e2a.errors import ExitCode, Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
 from e2a.settings import MergerSettings
@@ -36,6 +37,8 @@ logger = log.get(__name__)
 
 def build(settings: MergerSettings, merger: Merger, sweep: Sweep, publisher: Publisher) -> Any:
     """Return the application, not yet started."""
+    ids = TopicIds(settings.kafka_bootstrap, [EVENTS])
+    made_anew: set[str] = set()
     app = faust.App(
         MERGER_GROUP,
         broker=f"kafka://{settings.kafka_bootstrap}",
@@ -74,11 +77,20 @@ def build(settings: MergerSettings, merger: Merger, sweep: Sweep, publisher: Pub
     async def look_after() -> None:
         for work in await _guarded(sweep.sweep):
             begin(work)
-        with suppress(ConsumerNotStarted, IllegalStateError):  # in the middle of a rebalance; next time
-            if app.consumer.assignment():
-                await _rewind(app.consumer, everything=sweep.take_made_anew(EVENTS))
+        if changed := ids.changed():
+            made_anew.update(changed)
+            sweep.compare_soon()
+        await _reread(app.consumer, made_anew)
 
     return app
+
+
+async def _reread(consumer: Any, made_anew: set[str]) -> None:
+    """Rewind what is to be read again; topics that were made anew stay so until that has worked."""
+    with suppress(ConsumerNotStarted, IllegalStateError):  # in the middle of a rebalance; next time
+        if consumer.assignment():
+            await _rewind(consumer, everything=bool(made_anew))
+            made_anew.clear()
 
 
 async def _rewind(consumer: Any, *, everything: bool) -> None:

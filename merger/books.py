@@ -42,7 +42,7 @@ class Books:
         """
         plan = read_plan(self._store, book_id)
         if plan is None:
-            logger.warning("merge.no_plan", book=book_id)
+            logger.info("merge.no_plan", book=book_id)
             return False
         order = read_order(self._store, book_id)
         report = read_report(self._store, book_id)

@@ -171,8 +171,10 @@ class Merger:
         return Work(_lease(book_id), partial(self.conclude, book_id))
 
     def _next(self, book_id: str) -> Work | None:
-        """Return the book's conclusion when nothing of it is pending any more."""
-        return None if self._checkpoint.pending(book_id) else self._conclusion(book_id)
+        """Return the book's conclusion when it is known and nothing of it is pending any more."""
+        if self._checkpoint.pending(book_id) or self._checkpoint.stage(book_id) is None:
+            return None
+        return self._conclusion(book_id)
 
     def _change(self, book_id: str) -> None:
         """Record what is wanted of a book now; one that was removed from storage is forgotten."""
@@ -203,10 +205,9 @@ class Merger:
         """Record what happened to a part; a book that the checkpoint has forgotten is read from storage before."""
         if self._fold_into_record(event):
             return
-        if self._checkpoint.stage(event.book_id) is None:
-            self._books.seed(event.book_id)
-            if self._fold_into_record(event):
-                return
+        is_known = self._checkpoint.stage(event.book_id) is not None
+        if not is_known and (not self._books.seed(event.book_id) or self._fold_into_record(event)):
+            return
         logger.warning("merge.unknown_part", book=event.book_id, part=event.part)
 
     def _fold_into_record(self, event: PartDone | PartFailed) -> bool:

@@ -5,12 +5,14 @@ its worker was killed, its message was passed over or lost, or was never sent, o
 not matter: storage has the part, or its job is published again.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from e2a import log
 from e2a.bus import Backlog
 from e2a.checkpoint import Checkpoint, LeaseKeeper, NotRecorded, QueuedWork, QueueRecord
+from e2a.checkpoint.records import SILENT
 from e2a.errors import Retryable
 from e2a.plan import Plan
 from e2a.storage import ObjectStore, book_ids, keys, read_plan
@@ -20,10 +22,14 @@ from merger.jobs import Jobs
 from merger.merge import Merger, Work
 
 LEASE = "sweep"
+PART = "part/"
+"""What the leases of parts begin with."""
 GRACE = 10.0
 """Seconds after the announcement of a book in which its jobs are still being published."""
 SLICE = 1.0
-"""Seconds for which a sweep fills an empty checkpoint, before it looks after what else there is."""
+"""Seconds for which a sweep compares checkpoint and storage, before it looks after what else there is."""
+PERIOD = 60.0
+"""Seconds between two comparisons of a checkpoint that is whole: what is read of each book is whether it has a plan."""
 
 logger = log.get(__name__)
 
@@ -42,7 +48,7 @@ class Sweep:
     What it remembers from one sweep to the next is only whom it suspects; to lose that costs one sweep.
 
     Args:
-        store: where plans and parts live.
+        store: where plans and parts live; its patience is how long a step waits for it.
         checkpoint: how far every book has got.
         books: its records.
         jobs: publishes what is to be made again.
@@ -50,7 +56,7 @@ class Sweep:
         leases: keeps two mergers from sweeping at the same time.
         backlog: what waits in the topics of jobs.
         admin: of the topics.
-        partitions: least number of partitions of the topics of jobs; there are as many as workers live.
+        partitions: least number of partitions of the topics of jobs; there are as many as workers have lived at a time.
         clock: Unix time in seconds.
     """
 
@@ -79,11 +85,15 @@ class Sweep:
         self._partitions = partitions
         self._clock = clock
         self._suspects: set[tuple[str, int]] = set()
+        self._revived: dict[str, int] = {}
+        """Leases of parts that were published again since their holder died, and how many had died then."""
         self._digests: dict[str, tuple[str, ...]] = {}
         self._unread: list[str] | None = None
         self._read: set[str] = set()
+        self._compare_after = 0.0
+        self._count_since = math.inf
+        self._least_alive = 0
         self._waits: set[str] = set()
-        self._made_anew: set[str] = set()
 
     def sweep(self) -> list[Work]:
         """Look after everything once, unless another merger does; return what takes longer.
@@ -94,7 +104,7 @@ class Sweep:
             return []
         works: list[Work] = []
         try:
-            self._try("rebuild", self._rebuild)
+            self._try("storage", self._compare)
             if self._try("topics", self._look_after_topics) and self._try("queue", self._look_at_queue):
                 self._try("fallen", self._look_after_fallen)
                 self._try("retries", self._look_after_retries)
@@ -103,11 +113,9 @@ class Sweep:
             self._leases.release(LEASE)
         return works
 
-    def take_made_anew(self, topic: str) -> bool:
-        """Say whether a sweep has made a topic anew since this was last asked of it."""
-        was_made = topic in self._made_anew
-        self._made_anew.discard(topic)
-        return was_made
+    def compare_soon(self) -> None:
+        """Have the next sweep compare the checkpoint with storage: announcements may be lost."""
+        self._compare_after = 0.0
 
     def _try(self, step: str, call: Callable[[], None]) -> bool:
         """Do a step unless a server is away, and say when it begins and when it ends to wait for one."""
@@ -123,37 +131,66 @@ class Sweep:
         self._waits.discard(step)
         return True
 
-    def _rebuild(self) -> None:
-        """Fill a checkpoint that was emptied from storage, a slice at a time: unfinished books first."""
-        if self._checkpoint.is_whole():
-            self._unread = None
-            return
+    def _compare(self) -> None:
+        """Compare the checkpoint with storage, a slice at a time, at once when it was emptied: unfinished books first.
+
+        Storage may hold books that were never announced, or not any more, and lack some whose removal was not.
+        """
         if self._unread is None:
-            sizes = {book_id: self._store.size(keys.report(book_id)) for book_id in book_ids(self._store)}
-            self._unread = sorted(sizes, key=lambda book_id: sizes[book_id] is None)  # taken from the end
+            if self._checkpoint.is_whole() and self._clock() < self._compare_after:
+                return
+            self._unread = self._list()
             self._read = set()
-            logger.info("sweep.rebuild", books=len(self._unread))
+            self._compare_after = self._clock() + PERIOD
         until = self._clock() + SLICE
         while self._unread:
-            if self._books.seed(self._unread[-1], unless_known=True):
+            if self._match(self._unread[-1]):
                 self._read.add(self._unread[-1])
             self._unread.pop()
             if self._clock() >= until:
                 return
         self._unread = None
-        if self._read <= self._checkpoint.stages().keys():  # else it was emptied again meanwhile
+        if not self._checkpoint.is_whole() and self._read <= self._checkpoint.stages().keys():  # else emptied meanwhile
             self._checkpoint.declare_whole()
             logger.info("sweep.rebuilt", books=len(self._read))
 
+    def _list(self) -> list[str]:
+        """Return all books of checkpoint and storage, those last that are to be recorded first."""
+        known = self._checkpoint.stages()
+        unknown = [book_id for book_id in book_ids(self._store) if book_id not in known]
+        sizes = {book_id: self._store.size(keys.report(book_id)) for book_id in unknown}
+        if not self._checkpoint.is_whole():
+            logger.info("sweep.rebuild", books=len(unknown))
+        return [*known, *sorted(sizes, key=lambda book_id: sizes[book_id] is None)]
+
+    def _match(self, book_id: str) -> bool:
+        """Record a book that has a plan, forget one that has none; say whether it is recorded."""
+        is_known = self._checkpoint.stage(book_id) is not None
+        if self._store.size(keys.book(book_id, keys.PLAN)) is not None:
+            return is_known or self._books.seed(book_id, unless_known=True)
+        if is_known:
+            self._checkpoint.forget(book_id)
+            logger.info("sweep.removed", book=book_id)
+        return False
+
     def _look_after_topics(self) -> None:
         """Make topics anew that are gone, and grow those of jobs to a partition for each worker."""
-        alive = sum(not worker.is_silent(self._clock()) for worker in self._checkpoint.workers())
-        wanted = topics(max(self._partitions, alive))
+        self._count_workers()
+        wanted = topics(self._partitions)
         there = self._admin.partitions()
         if lacking := [topic.name for topic in wanted if there.get(topic.name, 0) < topic.partitions]:
             self._admin.ensure_topics(wanted)
-            self._made_anew |= {topic for topic in lacking if topic not in there}
-            logger.warning("sweep.topics_made", topics=lacking, workers=alive)
+            logger.warning("sweep.topics_made", topics=lacking, partitions=self._partitions)
+
+    def _count_workers(self) -> None:
+        """Want as many partitions as there were workers for so long that none of them was dead already."""
+        now = self._clock()
+        alive = sum(not worker.is_silent(now) for worker in self._checkpoint.workers())
+        if now - self._count_since > SILENT:
+            self._partitions = max(self._partitions, min(self._least_alive, alive))
+            self._count_since = math.inf
+        self._least_alive = alive if self._count_since == math.inf else min(self._least_alive, alive)
+        self._count_since = min(self._count_since, now)
 
     def _look_at_queue(self) -> None:
         self._backlog.refresh()
@@ -164,41 +201,54 @@ class Sweep:
         self._checkpoint.set_queue(QueueRecord(taken=self._clock(), work=tuple(work)))
 
     def _look_after_fallen(self) -> None:
-        """Take up parts that nobody is at, once two sweeps in a row have seen it."""
+        """Take up parts that nobody is at, once two sweeps in a row have seen it, and at once those of the dead."""
         queued = self._backlog.queued()
+        dead = {lease: deaths for lease, deaths in self._checkpoint.dead().items() if lease.startswith(PART)}
+        self._revived = {lease: deaths for lease, deaths in self._revived.items() if lease in dead}
+        orphans = {lease for lease, deaths in dead.items() if self._revived.get(lease) != deaths}
         active = self._active()
         self._digests = {book_id: self._digests[book_id] for book_id in active if book_id in self._digests}
         suspects: set[tuple[str, int]] = set()
         for book_id in active:
-            idle = [index for index in self._checkpoint.ready(book_id) if (book_id, index) not in queued]
-            if fallen := self._fallen(book_id, idle, suspects):
-                plan = read_plan(self._store, book_id)
-                if plan:
-                    self._take_up(plan, fallen)
+            ready = self._ready(book_id)
+            lost = self._orphaned(book_id, ready, orphans) if orphans else []
+            idle = [index for index in ready if (book_id, index) not in queued and index not in lost]
+            fallen = self._fallen(book_id, idle, suspects)
+            plan = read_plan(self._store, book_id) if lost or fallen else None
+            if plan and lost:  # by themselves: few, so by express
+                self._take_up(plan, lost)
+                self._revived |= {name: dead[name] for index in lost if (name := self._lease(book_id, index))}
+            if plan and fallen:
+                self._take_up(plan, fallen)
         self._suspects = suspects
+
+    def _ready(self, book_id: str) -> list[int]:
+        """Return the parts of a book that are to be made; none while storage has no plan of them."""
+        ready = self._checkpoint.ready(book_id)
+        digests = self._digests.get(book_id, ())
+        if ready and ready[-1] >= len(digests):
+            plan = read_plan(self._store, book_id)
+            digests = self._digests[book_id] = tuple(part.digest for part in plan.parts) if plan else ()
+        return [index for index in ready if index < len(digests)]
+
+    def _orphaned(self, book_id: str, ready: list[int], orphans: Collection[str]) -> list[int]:
+        """Return the parts of a book whose last holder died: their message may wait behind many others."""
+        return [index for index in ready if self._lease(book_id, index) in orphans]
 
     def _fallen(self, book_id: str, idle: list[int], suspects: set[tuple[str, int]]) -> list[int]:
         """Return which of the parts of a book that are not queued are fallen; add those to suspect to `suspects`."""
         book = self._checkpoint.book(book_id) if idle else None
-        digests = self._digests_of(book_id) if book else ()
-        if book is None or not digests:
+        if book is None:
             return []
-        leases = {index: f"part/{digests[index]}" for index in idle}
+        leases = {index: self._lease(book_id, index) for index in idle}
         held = self._checkpoint.held(list(leases.values()))
         free = [index for index in idle if leases[index] not in held]
         suspects.update((book_id, index) for index in free)
         is_young = self._clock() - book.resumed_at < GRACE
-        return [
-            index
-            for index in free
-            if (not is_young and (book_id, index) in self._suspects) or self._leases.deaths(leases[index])
-        ]
+        return [] if is_young else [index for index in free if (book_id, index) in self._suspects]
 
-    def _digests_of(self, book_id: str) -> tuple[str, ...]:
-        if book_id not in self._digests:
-            plan = read_plan(self._store, book_id)
-            self._digests[book_id] = tuple(part.digest for part in plan.parts) if plan else ()
-        return self._digests[book_id]
+    def _lease(self, book_id: str, index: int) -> str:
+        return f"{PART}{self._digests[book_id][index]}"
 
     def _take_up(self, plan: Plan, fallen: list[int]) -> None:
         try:

@@ -139,7 +139,7 @@ def test_a_removed_book_is_forgotten(scene: Scene) -> None:
     assert scene.checkpoint.books() == []
     with capture_logs() as logs:
         scene.make(0)
-    assert [entry["event"] for entry in logs] == ["merge.no_plan", "merge.unknown_part"]
+    assert [entry["event"] for entry in logs] == ["merge.no_plan"]
     assert scene.checkpoint.books() == []
 
 

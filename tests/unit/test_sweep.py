@@ -1,20 +1,18 @@
 """The sweep: what fell between is taken up again, and nothing else is touched."""
 
-from collections.abc import Callable
-
 import pytest
 from structlog.testing import capture_logs
 
 from e2a.checkpoint import QueuedWork, QueueRecord
 from e2a.errors import Unavailable
-from e2a.messages import BookChanged
+from e2a.messages import BookChanged, BookPlanned
 from e2a.placement import dispatch, even
 from e2a.plan import Order
 from e2a.storage import keys
 from e2a.topics import CHAPTERS, EVENTS, EXPRESS, QUEUES
 from merger.sweep import LEASE
-from tests.unit.builders import BOOK, a_job, a_part_done, a_part_record, a_plan, a_worker_record, put_part, put_plan
-from tests.unit.mergers import DONE, PLAN, REPORT, Scene
+from tests.unit.builders import BOOK, a_job, a_part_record, a_plan, a_worker_record, put_part, put_plan
+from tests.unit.mergers import DONE, PLAN, Scene
 
 OTHER = "c0123456789abcde"
 
@@ -98,6 +96,68 @@ def test_a_part_whose_worker_died(scene: Scene) -> None:
     assert sent(scene) == [1]
 
 
+def test_a_part_whose_worker_died_while_its_message_waits(scene: Scene) -> None:
+    """It is published at once by express, once for each death, and not while the next worker is at it."""
+    lease = f"part/{PLAN.parts[1].digest}"
+    scene.planned()
+    publish(scene, 0, 1, 2)
+    scene.checkpoint.claim(lease, "gpu-1", ttl=0.5)
+    scene.sweep()
+    assert scene.jobs_sent() == [(EXPRESS, 1, 1)]
+    scene.sweep(20)
+    assert scene.jobs_sent() == []
+    scene.checkpoint.claim(lease, "gpu-2", ttl=5.5)
+    scene.sweep(5)
+    assert scene.jobs_sent() == []
+    scene.sweep()
+    assert scene.jobs_sent() == [(EXPRESS, 1, 1)]
+    scene.sweep(20)
+    assert scene.jobs_sent() == []
+
+
+def test_a_part_whose_worker_died_among_many_that_fell(scene: Scene) -> None:
+    """It goes by express also when so much of its book fell between that the rest does not."""
+    plan = a_plan(parts=(100,))
+    put_plan(scene.store, plan)
+    scene.books.seed(BOOK)
+    scene.settle()
+    scene.sweep()
+    scene.checkpoint.claim(f"part/{plan.parts[50].digest}", "gpu-1", ttl=0.5)
+    scene.sweep()
+    jobs = scene.jobs_sent()
+    assert [part for topic, part, _attempt in jobs if topic == EXPRESS] == [50]
+    assert len(jobs) == 100
+
+
+def test_a_part_that_is_given_back_and_dies_again(scene: Scene) -> None:
+    """A death after the lease was given back is a new one, although as many have died of it."""
+    lease = f"part/{PLAN.parts[1].digest}"
+    scene.planned()
+    publish(scene, 0, 1, 2)
+    scene.checkpoint.claim(lease, "gpu-1", ttl=0.5)
+    scene.sweep()
+    scene.checkpoint.claim(lease, "gpu-2", ttl=6.0)
+    scene.checkpoint.release(lease, "gpu-2")
+    scene.sweep()
+    assert sent(scene) == [1]
+    scene.checkpoint.claim(lease, "gpu-3", ttl=0.5)
+    scene.sweep()
+    assert sent(scene) == [1]
+
+
+def test_the_deaths_of_others(scene: Scene) -> None:
+    """A worker's death makes only the part that it held suspect, and none that is done or of another book."""
+    scene.planned(0)
+    publish(scene, 2)
+    for name in (f"part/{PLAN.parts[0].digest}", "part/unknown", f"assembly/{BOOK}"):
+        scene.checkpoint.claim(name, "gpu-1", ttl=0.5)
+    scene.settle()
+    scene.sweep()
+    assert sent(scene) == []
+    scene.sweep()
+    assert sent(scene) == [1]
+
+
 def test_a_part_whose_event_was_lost(scene: Scene) -> None:
     """A part that is in storage although nobody has said so is done, and the book is concluded in the same sweep."""
     scene.planned(1, 2)
@@ -135,27 +195,45 @@ def test_kafka_lost_everything(scene: Scene) -> None:
     ]
 
 
-def test_topics_that_were_made_anew_are_told_once(scene: Scene) -> None:
-    """Whoever reads a topic hears once that it was made anew, and not when another one was."""
-    scene.sweep()
-    assert not scene.sweeper.take_made_anew(EVENTS)
-    del scene.topics.existing[EVENTS]
-    scene.sweep()
-    assert not scene.sweeper.take_made_anew(CHAPTERS)
-    assert [scene.sweeper.take_made_anew(EVENTS) for _ in range(2)] == [True, False]
+def workers(scene: Scene, *numbers: int) -> None:
+    """Let workers be heard of."""
+    for number in numbers:
+        scene.checkpoint.heartbeat(a_worker_record(f"gpu-{number}", last_seen=scene.clock.now))
+
+
+def partitions(scene: Scene) -> int:
+    """Return how many partitions the topics of jobs have."""
+    (count,) = {scene.topics.existing[topic] for topic in QUEUES}
+    return count
 
 
 def test_partitions_grow_with_the_workers(scene: Scene) -> None:
-    """There is a partition for each worker that lives; none is taken away, and who is silent does not count."""
-    scene.clock.now = 3000.0
-    for number in range(5):
-        last_seen = 0.0 if number == 4 else 3000.0
-        scene.checkpoint.heartbeat(a_worker_record(f"gpu-{number}", last_seen=last_seen))
+    """There is a partition for each worker once they have lived for long enough."""
+    for _ in range(12):
+        assert partitions(scene) == 2
+        workers(scene, *range(4))
+        scene.sweep()
+    assert partitions(scene) == 4
+
+
+def test_the_dead_have_no_partition(scene: Scene) -> None:
+    """Workers that are killed and come back under new names do not count twice, however often that happens."""
+    for restart in range(0, 30, 3):
+        for _ in range(20):
+            workers(scene, restart, restart + 1, restart + 2)
+            scene.sweep()
+    assert partitions(scene) == 3
+
+
+def test_topics_are_made_anew_as_large_as_they_were(scene: Scene) -> None:
+    """Topics that vanish while fewer workers live than before have a partition for each of those of before."""
+    for _ in range(12):
+        workers(scene, *range(4))
+        scene.sweep()
+    scene.sweep(60)
+    scene.topics.existing.clear()
     scene.sweep()
-    assert [scene.topics.existing[topic] for topic in QUEUES] == [4, 4]
-    scene.clock.now = 4000.0
-    scene.sweep()
-    assert [scene.topics.existing[topic] for topic in QUEUES] == [4, 4]
+    assert partitions(scene) == 4
 
 
 def test_what_waits_is_told(scene: Scene) -> None:
@@ -195,10 +273,10 @@ def away(*_arguments: object, **_options: object) -> None:
         ("checkpoint", "check", ["checkpoint"]),
         ("topics", "partitions", ["topics"]),
         ("broker", "refresh", ["queue"]),
-        ("store", "get", ["rebuild", "fallen"]),
-        ("store", "list", ["rebuild"]),
+        ("store", "get", ["fallen"]),
+        ("store", "list", ["storage"]),
         ("checkpoint", "set_queue", ["queue"]),
-        ("checkpoint", "stages", ["rebuild", "fallen", "retries", "books"]),
+        ("checkpoint", "stages", ["storage", "fallen", "retries", "books"]),
     ],
 )
 def test_a_server_that_is_away(
@@ -216,6 +294,26 @@ def test_a_server_that_is_away(
     assert [entry["step"] for entry in logs if entry["event"] == "sweep.goes_on"] == waiting
     assert set(sent(scene)) == {0}
     assert scene.checkpoint.is_whole()
+
+
+def test_storage_that_is_away_is_asked_once_a_step(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is to look up, a sweep waits no longer than each of its steps waits once."""
+    calls: list[object] = []
+
+    def wait(*arguments: object) -> None:
+        calls.append(arguments)
+        raise Unavailable("it is away")
+
+    for book_id in (BOOK, OTHER):
+        plan = a_plan(book_id=book_id)
+        put_plan(scene.store, plan)
+        scene.books.seed(book_id)
+        for index, retry_at in ((0, 1.0), (1, 1.0), (2, 0.0)):
+            scene.checkpoint.update_part(book_id, index, lambda _, at=retry_at: a_part_record(retry_at=at))
+    for method in ("get", "size", "list"):
+        monkeypatch.setattr(scene.store, method, wait)
+    scene.sweep()
+    assert len(calls) == 3
 
 
 def test_a_book_that_is_removed_during_a_sweep(scene: Scene) -> None:
@@ -249,118 +347,27 @@ def test_a_retry_of_a_book_that_is_removed(scene: Scene) -> None:
 
 
 def test_a_book_without_a_plan(scene: Scene) -> None:
-    """Parts of a book whose plan is gone are left alone."""
+    """Parts of a book whose plan is gone are left alone, until the plan is there again."""
+    scene.sweep()
     scene.planned()
     scene.store.delete(keys.book(BOOK, keys.PLAN))
     scene.settle()
     scene.sweep(3)
     assert (sent(scene), scene.states) == ([], ["pending"] * 3)
-
-
-def test_an_empty_checkpoint_is_filled(scene: Scene) -> None:
-    """A checkpoint that lost everything is filled from storage without any event, the parts that are done done."""
-    scene.planned(1)
-    scene.checkpoint.lose()
-    scene.sweep()
-    assert (scene.stage, scene.states) == ("synthesising", ["pending", "done", "pending"])
-    assert scene.checkpoint.is_whole()
-
-
-def test_finished_books_are_filled_in_last(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is still to be made is known first; what is finished, paused or has no plan is known as that."""
-    plans = [a_plan(book_id=f"{number}123456789abcdef", title=f"Book {number}") for number in range(4)]
-    for plan in plans:
-        put_plan(scene.store, plan)
-    finished, odd, paused, open_ = (plan.book_id for plan in plans)
-    scene.store.put(keys.book(paused, keys.ORDER), Order(state="paused").model_dump_json().encode())
-    scene.store.put(keys.report(finished), REPORT.model_dump_json().encode())
-    scene.store.put(REPORT.files[0].key, bytes(3000))
-    scene.store.put(keys.book(odd, keys.PLAN), b"{")
-    order: list[str] = []
-    seed = scene.checkpoint.seed
-    monkeypatch.setattr(scene.checkpoint, "seed", lambda book, parts: (order.append(book.book_id), seed(book, parts)))
-    scene.sweep()
-    assert (set(order[:2]), order[2:]) == ({open_, paused}, [finished])
-    stages = scene.checkpoint.stages()
-    assert (stages[open_], stages[paused], stages[finished]) == ("synthesising", "paused", "done")
-
-
-def test_an_empty_checkpoint_is_filled_in_slices(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large storage is read over several sweeps, between which everything else is looked after."""
-    ids = [f"{number}123456789abcdef" for number in range(3)]
-    for book_id in ids:
-        put_plan(scene.store, a_plan(book_id=book_id))
-    seed = scene.books.seed
-
-    def slowly(book_id: str, *, unless_known: bool = False) -> bool:
-        scene.clock.now += 1.0
-        return seed(book_id, unless_known=unless_known)
-
-    scene.books.seed = slowly  # type: ignore[method-assign]
-    for known in (1, 2, 3):
-        scene.sweep()
-        assert (len(scene.checkpoint.books()), scene.checkpoint.is_whole()) == (known, False)
-    scene.sweep()
-    assert scene.checkpoint.is_whole()
-
-
-def test_a_checkpoint_that_is_emptied_while_it_is_filled(scene: Scene) -> None:
-    """Books that were filled in before it was emptied again are filled in once more."""
-    ids = [f"{number}123456789abcdef" for number in range(3)]
-    for book_id in ids:
-        put_plan(scene.store, a_plan(book_id=book_id))
-    seed = scene.books.seed
-
-    def forgetful(book_id: str, *, unless_known: bool = False) -> bool:
-        if book_id == ids[0]:
-            scene.books.seed = seed  # type: ignore[method-assign]
-            scene.checkpoint.lose()
-        return seed(book_id, unless_known=unless_known)
-
-    scene.books.seed = forgetful  # type: ignore[method-assign]
+    put_plan(scene.store, PLAN)
     scene.sweep(2)
-    assert scene.checkpoint.books() == sorted(ids, key=scene.checkpoint.books().index)
-    assert scene.checkpoint.is_whole()
+    assert sent(scene) == [0, 1, 2]
 
 
-def during_the_reading(scene: Scene, happen: Callable[[], object]) -> None:
-    """Let something happen when the sweep has looked up the last part of the book in storage."""
-    as_stored = scene.books.as_stored
-
-    def last(part: object, bitrate: int) -> object:
-        record = as_stored(part, bitrate)  # type: ignore[arg-type]
-        if part == PLAN.parts[-1]:
-            scene.books.as_stored = as_stored  # type: ignore[method-assign]
-            happen()
-        return record
-
-    scene.books.as_stored = last  # type: ignore[assignment,method-assign]
-
-
-def test_what_is_folded_while_the_checkpoint_is_filled(scene: Scene) -> None:
-    """A part that is done while its book is read from storage stays done: what was folded is newer."""
+def test_a_plan_that_has_become_longer(scene: Scene) -> None:
+    """A book that was removed and produced anew between two sweeps is looked after as it is now."""
     scene.planned()
-    scene.checkpoint.lose()
-    during_the_reading(scene, lambda: scene.make(2))
     scene.sweep()
-    assert scene.states == ["pending", "pending", "done"]
-
-
-def test_what_another_merger_folds_while_a_book_is_announced(scene: Scene) -> None:
-    """A part that is done while its book is recorded anew, and thereby forgotten, is found by the sweep."""
-    scene.planned(1, 2)
-    other = scene.player("merger-2")
-
-    def meanwhile() -> None:
-        put_part(scene.store, PLAN.parts[0])
-        other.merger.on_event(a_part_done(PLAN.parts[0]))
-
-    during_the_reading(scene, meanwhile)
-    scene.planned()
-    assert scene.states[0] == "pending"
+    put_plan(scene.store, a_plan(parts=(2, 2)))
+    scene.merger.on_event(BookPlanned(book_id=BOOK))
     scene.settle()
     scene.sweep(2)
-    assert (scene.states[0], scene.stage, sent(scene)) == ("done", "done", [])
+    assert sent(scene) == [0, 1, 2, 3]
 
 
 def test_a_book_that_is_resumed_is_published_without_a_wait(scene: Scene) -> None:
