@@ -20,11 +20,15 @@ from e2a.plan import Order, Plan
 from e2a.storage import ObjectStore, book_ids, keys, read_order, read_plan, read_report, read_sidecar
 from e2a.topics import EVENTS
 
-LEAST_PREFIX = 4
-"""Characters of a book's id that may stand for it."""
+LEAST = 4
+"""Characters of a book's id, or of its title, that may stand for it."""
+POLL = 0.25
+"""Seconds between looks whether a book that is being removed is let go."""
+PART = "part/"
+"""What the leases of parts begin with."""
 Condition = Stage | Literal["submitted", "incomplete", "removing"]
 """What is to be said of a book beside its stages: that only storage knows it, that it has no plan that can be read, or
-that its removal was cut short."""
+that its removal is not finished."""
 Result = TypeVar("Result")
 
 
@@ -53,10 +57,10 @@ class Removal(NamedTuple):
     """What became of the parts of a book that was removed."""
 
     removed: int
-    shared: int
-    """How many stay because another book has them too, or may have: of one the plan cannot be read."""
-    busy: int
-    """How many stay because a worker is at them: for these the book has to be removed again."""
+    shared: int = 0
+    """How many stay because another book has them too."""
+    unfinished: str = ""
+    """Why the book has to be removed again; empty when nothing of it is left, nor will come back."""
 
 
 class Shelf:
@@ -82,7 +86,7 @@ class Shelf:
         """Return the id of the book that is meant.
 
         Args:
-            reference: its id, the beginning of it, or its title or a part of that.
+            reference: its id or its title, or the beginning of the one or a part of the other, of `LEAST` characters.
 
         Raises:
             UserError: no book is meant (exit code NO_INPUT), or several are (USAGE); they are named.
@@ -95,7 +99,7 @@ class Shelf:
         found = named or [
             book_id
             for book_id, title in titles.items()
-            if (len(wanted) >= LEAST_PREFIX and book_id.startswith(wanted)) or (wanted and wanted in title.casefold())
+            if len(wanted) >= LEAST and (book_id.startswith(wanted) or wanted in title.casefold())
         ]
         if not found:
             raise UserError(f"{reference!r}: no such book; e2a-books list shows those there are", ExitCode.NO_INPUT)
@@ -168,20 +172,26 @@ class Shelf:
         self._require_unfinished(book_id)
         self._publisher.send(EVENTS, [PartsWanted(book_id=book_id, parts=tuple(parts))])
 
-    def remove(self, book_id: str) -> Removal:
+    def remove(self, book_id: str, patience: float = 0.0) -> Removal:
         """Remove a book, and its parts but for those that other books have too; voices stay.
 
-        Its plan goes first, so that nobody begins another part. It is kept under another name until the parts are gone,
-        so a removal that was cut short is finished by the next.
+        Its plan goes first, so that nobody begins another part once the merger has forgotten the book. It is kept
+        under another name until nothing of the book can come back, so the next removal finishes this one.
+
+        Args:
+            book_id: of the book.
+            patience: seconds to wait for merger and workers to let go of it, before what they hold stays.
         """
         retired = self._retire(book_id)
         self._tell(book_id)
+        parts = {part.digest for part in retired.parts} if retired else set()
+        self._await(book_id, parts, patience)
         kept = keys.book(book_id, keys.REMOVED)
         for key in list(self._below(keys.book(book_id, ""))):
             if key != kept:
                 self._store.delete(key)
-        removal = self._remove_parts(retired) if retired else Removal(0, 0, 0)
-        if not removal.busy:
+        removal = self._remove_parts(book_id, parts)
+        if not removal.unfinished:
             self._store.delete(kept)
         return removal
 
@@ -208,14 +218,12 @@ class Shelf:
         if self._store.size(keys.book(book_id, keys.PLAN)) is None:
             retired = self._store.size(keys.book(book_id, keys.REMOVED)) is not None
             return "removing" if retired else "incomplete"
-        if record and record.stage == "done":
+        if (record and record.stage == "done") or read_report(self._store, book_id):
             return "done"
         if order.state != "wanted":
             return order.state
         if record:
             return record.stage
-        if read_report(self._store, book_id):
-            return "done"
         return "submitted" if read_plan(self._store, book_id) else "incomplete"
 
     def _stored(self, plan: Plan, index: int) -> PartRecord:
@@ -251,11 +259,34 @@ class Shelf:
 
     def _retire(self, book_id: str) -> Plan | None:
         """Take the plan of a book away, and return it: from where it is kept when it was taken away before."""
-        plan = keys.book(book_id, keys.PLAN)
-        with suppress(KeyError):
-            self._store.put(keys.book(book_id, keys.REMOVED), self._store.get(plan))
+        plan, kept = keys.book(book_id, keys.PLAN), keys.book(book_id, keys.REMOVED)
+        try:
+            self._store.put(kept, self._store.get(plan))
             self._store.delete(plan)
+        except KeyError:
+            if self._store.size(kept) is None:
+                self._store.put(kept, b"{}")  # the removal of a book without a plan may be unfinished too
         return self._retired(book_id)
+
+    def _await(self, book_id: str, parts: set[str], patience: float) -> None:
+        """Wait until nobody holds a book, or for so many seconds; not at all while nobody can be asked."""
+        deadline = time.monotonic() + patience
+        while any(self._holders(book_id, parts)) and not self.problem and time.monotonic() < deadline:
+            time.sleep(POLL)
+
+    def _holders(self, book_id: str, parts: set[str]) -> tuple[set[str], list[str]]:
+        """Return the parts that workers are at, and why something of the book may come back."""
+        stage = self._ask(lambda: self._checkpoint.stage(book_id))
+        leases = [f"{PART}{digest}" for digest in parts] + [f"assembly/{book_id}", f"excerpt/{book_id}"]
+        held = self._ask(lambda: self._checkpoint.held(leases)) or set()
+        busy = {name.removeprefix(PART) for name in held if name.startswith(PART)}
+        said = {
+            f"nobody can say who is at it: {self.problem}": bool(self.problem),
+            "the merger has not forgotten it: is e2a-merge running?": stage is not None,
+            f"{len(busy)} of its parts in work": bool(busy),
+            "the merger is assembling it": len(held) > len(busy),
+        }
+        return busy, [reason for reason, holds in said.items() if holds]
 
     def _below(self, prefix: str) -> Iterator[str]:
         """Yield the keys of all objects below a prefix, however deep."""
@@ -265,12 +296,12 @@ class Shelf:
             else:
                 yield key
 
-    def _remove_parts(self, plan: Plan) -> Removal:
-        everything = {part.digest for part in plan.parts}
-        doomed = self._unshared(everything)
-        leases = {f"part/{digest}": digest for digest in doomed}
-        held = self._ask(lambda: self._checkpoint.held(list(leases))) or ()
-        busy = {leases[name] for name in held}
+    def _remove_parts(self, book_id: str, parts: set[str]) -> Removal:
+        doomed, unread = self._unshared(parts)
+        busy, reasons = self._holders(book_id, doomed)
+        if doomed and unread:
+            reasons.append(f"its parts stay while the plan of {unread} cannot be read: submit that again, or remove it")
+            return Removal(0, len(parts - doomed), "; ".join(reasons))
         folders: dict[str, set[str]] = defaultdict(set)
         for digest in doomed - busy:
             folders[keys.part_sidecar(digest).rpartition("/")[0] + "/"].add(digest)
@@ -278,18 +309,18 @@ class Shelf:
             for key in list(self._store.list(folder)):
                 if key.removeprefix(folder).partition(".")[0] in digests:
                     self._store.delete(key)
-        return Removal(len(doomed - busy), len(everything - doomed), len(busy))
+        return Removal(len(doomed - busy), len(parts - doomed), "; ".join(reasons))
 
-    def _unshared(self, digests: set[str]) -> set[str]:
-        """Return those of some parts that no book has; none while the plan of a book cannot be read."""
-        left = set(digests)
+    def _unshared(self, digests: set[str]) -> tuple[set[str], str]:
+        """Return those of some parts that no book has, and the id of a book whose plan cannot be read, or nothing."""
+        left, unread = set(digests), ""
         for book_id in book_ids(self._store):
             plan = read_plan(self._store, book_id)
             if plan:
                 left -= {part.digest for part in plan.parts}
             elif self._store.size(keys.book(book_id, keys.PLAN)) is not None:
-                return set()
-        return left
+                unread = book_id
+        return left, unread
 
 
 def change_order(store: ObjectStore, book_id: str, **change: object) -> None:

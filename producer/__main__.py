@@ -105,7 +105,9 @@ def produce(
         raise UserError("--sequential works in this process alone: no --detach, --status or --urgent", ExitCode.USAGE)
     if partial and (detach or status):
         raise UserError("--partial fetches: no --detach, no --status", ExitCode.USAGE)
-    wish = making.Wish(settings, asked, output_dir, detach=detach, sequential=sequential_mode, urgent=urgent)
+    wish = making.Wish(
+        settings, asked, making.Places(output_dir), detach=detach, sequential=sequential_mode, urgent=urgent
+    )
     paths = ingest.epubs(books)
     looks = {
         looking.list_chapters: list_chapters,

@@ -16,10 +16,12 @@ from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.settings import ProducerSettings, load
 from e2a.shelf import Shelf, Shelved
 from e2a.storage import open_store
-from producer import catalogue, deadletters, terminal
+from producer import catalogue, deadletters, follow, terminal
 from producer.terminal import console, note, say, show_table
 
 PROGRAM = "e2a-books"
+LETTING_GO = 5.0
+"""Seconds that merger and workers have to let go of a book that is removed."""
 _STYLE = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", context_settings=_STYLE)
 dlq = typer.Typer(rich_markup_mode="markdown", help="Dead letters: what could not be made, and why.")
@@ -98,7 +100,12 @@ def pause(books: References) -> int:
 @app.command()
 def resume(books: References) -> int:
     """Go on with a book that was paused or cancelled."""
-    return _each(books, lambda shelf, book: shelf.resume(book.book_id), "goes on")
+
+    def resume_one(shelf: Shelf, book: Shelved) -> str:
+        shelf.resume(book.book_id)
+        return f"{book.name} {'goes on' if book.condition in follow.STOPPED else 'is not paused'}"
+
+    return _each(books, resume_one)
 
 
 @app.command()
@@ -117,7 +124,14 @@ def urgent(books: References, *, off: Annotated[bool, Option("--off", metavar=" 
 @app.command()
 def retry(books: References) -> int:
     """Try all parts of a book again that have failed."""
-    return _each(books, lambda shelf, book: shelf.retry(book.book_id), "is tried again where it failed")
+
+    def retry_one(shelf: Shelf, book: Shelved) -> str:
+        shelf.retry(book.book_id)
+        if book.numbers is None:
+            return f"{book.name}: what has failed is tried again"
+        return f"{book.name}: {_tried(book.numbers.failed)}"
+
+    return _each(books, retry_one)
 
 
 @app.command()
@@ -129,10 +143,10 @@ def remove(
     def remove_one(shelf: Shelf, book: Shelved) -> str:
         if not yes and not _confirmed(book):
             return f"{book.name} stays"
-        gone = shelf.remove(book.book_id)
+        gone = shelf.remove(book.book_id, LETTING_GO)
         shared = f", {gone.shared} kept for other books" if gone.shared else ""
-        busy = f", {gone.busy} still in work: remove it again when they are done" if gone.busy else ""
-        return f"{book.name} is removed; of its parts {gone.removed} removed{shared}{busy}"
+        said = f"{book.name} is removed; of its parts {gone.removed} removed{shared}"
+        return f"{said}; not finished, remove it again: {gone.unfinished}" if gone.unfinished else said
 
     return _each(books, remove_one)
 
@@ -166,7 +180,8 @@ def show_letter(number: Number, *, json: Json = False) -> int:
         said = deadletters.sentences(payload)
     except Poison:
         said = []
-    say("\nto be spoken:" if said else "\nmessage:")
+    say("")
+    say("to be spoken:" if said else "message:")
     for sentence in said or [payload]:
         say(sentence)
     return _noted(shelf)
@@ -187,10 +202,15 @@ def retry_letters(
     letters = _numbered(numbers) if numbers else deadletters.latest(_letters())
     chosen = [letter for letter in letters if not book_id or letter.letter.book_id == book_id]
     retried = deadletters.retry(deadletters.entries(chosen, shelf), shelf)
-    say("1 part is tried again" if retried.parts == 1 else f"{retried.parts} parts are tried again")
+    if retried.parts or not retried.refused:
+        say(_tried(retried.parts))
     for entry in retried.odd:
         terminal.complain(PROGRAM, f"dead letter {entry.letter.number} cannot be tried again: {entry.since}")
-    return ExitCode.NO_INPUT if retried.odd and numbers else _noted(shelf)
+    for error in retried.refused:
+        terminal.complain(PROGRAM, error)
+    _noted(shelf)
+    codes = [ExitCode.NO_INPUT] if retried.odd and numbers else []
+    return terminal.code_of(codes + [error.code for error in retried.refused])
 
 
 def _shelf() -> Shelf:
@@ -231,9 +251,16 @@ def _each(references: Sequence[str], change: Callable[[Shelf, Shelved], str | No
         except (UserError, Retryable) as error:
             if len(books) == 1:
                 raise
-            terminal.complain(PROGRAM, error, book.title)
-            codes.append(error.code if isinstance(error, UserError) else ExitCode.UNAVAILABLE)
+            terminal.complain(PROGRAM, error, book.name, [book.book_id])
+            codes.append(terminal.code_for(error))
     return terminal.code_of(codes)
+
+
+def _tried(parts: int) -> str:
+    """Say how many failed parts are tried again."""
+    if not parts:
+        return "no failed part to try again"
+    return "1 failed part is tried again" if parts == 1 else f"{parts} failed parts are tried again"
 
 
 def _confirmed(book: Shelved) -> bool:

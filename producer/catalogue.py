@@ -11,6 +11,7 @@ from e2a.plan import Chapter, Plan
 from e2a.shelf import Shelved
 from producer.deadletters import Entry
 from producer.delivery import duration
+from producer.terminal import title_column
 
 
 class ChapterState(NamedTuple):
@@ -48,7 +49,7 @@ class PartTrouble(NamedTuple):
 SHORT_ID = 8
 """Characters of an id that are shown in the list of books; they stand for it on the command line."""
 BOOK_COLUMNS = (
-    Column("title", overflow="fold"),
+    title_column("title"),
     Column("id", no_wrap=True),
     Column("stage", no_wrap=True),
     Column("done", justify="right", no_wrap=True),
@@ -57,7 +58,7 @@ BOOK_COLUMNS = (
 )
 CHAPTER_COLUMNS = (
     Column("no.", justify="right"),
-    Column("chapter", overflow="fold"),
+    title_column("chapter"),
     Column("state"),
     Column("parts", justify="right"),
     Column("length", justify="right"),
@@ -74,7 +75,7 @@ PART_COLUMNS = (
 LETTER_COLUMNS = (
     Column("no.", justify="right"),
     Column("time"),
-    Column("book", overflow="fold"),
+    title_column("book"),
     Column("chapter/part", justify="right"),
     Column("tries", justify="right"),
     Column("since"),

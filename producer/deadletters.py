@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from e2a.bus import Letter
 from e2a.checkpoint import PartRecord
+from e2a.errors import UserError
 from e2a.messages import ChapterJob, decode
 from e2a.shelf import Shelf
 
@@ -29,9 +30,11 @@ class Retried(NamedTuple):
     """What came of having letters tried again."""
 
     parts: int
-    """How many are to be tried again."""
+    """How many failed ones are to be tried again."""
     odd: list[Entry]
     """Those that cannot be: they are not of a part of a book that is there."""
+    refused: list[UserError]
+    """Why parts of some books cannot be."""
 
 
 def latest(letters: Iterable[Letter]) -> list[Letter]:
@@ -72,16 +75,23 @@ def entries(letters: Iterable[Letter], shelf: Shelf) -> list[Entry]:
 def retry(letters: Iterable[Entry], shelf: Shelf) -> Retried:
     """Have the parts of letters tried again but for those that are done. Raises `Unavailable` when Kafka is away."""
     wanted: dict[str, set[int]] = defaultdict(set)
-    odd = []
+    failed: dict[str, set[int]] = defaultdict(set)
+    odd, refused, parts = [], [], 0
     for entry in letters:
         said = entry.letter.letter
         if said.part is None or entry.since in {"not of a book", "book gone"}:
             odd.append(entry)
         elif entry.since != "done":
             wanted[said.book_id].add(said.part)
-    for book_id, parts in wanted.items():
-        shelf.retry(book_id, sorted(parts))
-    return Retried(sum(map(len, wanted.values())), odd)
+            if entry.since in {"still failed", "not known"}:
+                failed[said.book_id].add(said.part)
+    for book_id, indexes in wanted.items():
+        try:
+            shelf.retry(book_id, sorted(indexes))
+            parts += len(failed[book_id])
+        except UserError as error:
+            refused.append(error)
+    return Retried(parts, odd, refused)
 
 
 def sentences(payload: str) -> list[str]:

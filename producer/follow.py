@@ -12,9 +12,10 @@ from rich.table import Column
 
 from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, progress
 from e2a.checkpoint import Progress as Numbers
-from e2a.errors import Retryable
+from e2a.errors import ExitCode, Retryable, UserError
 from e2a.report import Report
 from e2a.storage import ObjectStore, keys, read_report
+from producer.terminal import printable
 
 POLL = 0.5
 LINE_EVERY = 5.0
@@ -23,6 +24,8 @@ BAR_WIDTH = 24
 """Width of the progress bar, in characters: beside it the numbers still fit in 80."""
 TITLE_WIDTH = 16
 """Most characters of a title beside its bar, where several books have one each."""
+STOPPED = {"paused", "cancelled"}
+"""Stages of a book that is not wanted."""
 PATIENCE = 10.0
 """Seconds without progress after which the reader is told who is missing."""
 
@@ -43,7 +46,8 @@ class Look(NamedTuple):
 
 
 class Follower:
-    """Looks at a book until it ends. One whose report is in storage has ended, whatever the checkpoint has forgotten.
+    """Looks at a book until it ends. One whose report is in storage has ended, whatever the checkpoint has forgotten;
+    one whose plan is not there was removed.
 
     Args:
         checkpoint: how far every book has got.
@@ -59,7 +63,6 @@ class Follower:
         self._before = before
         self._done = 0
         self._changed = time.monotonic()
-        self._was_known = False
 
     def look(self) -> Look:
         """Return how the book is now; a server that is away is waited for, which is said."""
@@ -77,12 +80,11 @@ class Follower:
         if numbers.done != self._done:
             self._done, self._changed = numbers.done, time.monotonic()
         note = self._note(book, list(parts.values()))
-        if book is not None:
-            self._was_known = True
-            return Look(numbers, note, *_end(book))
-        if read_report(self._store, self._book_id) is not None:
+        if (book is None or book.stage in STOPPED) and read_report(self._store, self._book_id) is not None:
             return Look(numbers, note, ended=True)
-        if self._was_known and self._store.size(keys.book(self._book_id, keys.PLAN)) is None:
+        if book is not None:
+            return Look(numbers, note, *_end(book))
+        if _is_removed(self._store, self._book_id):
             return Look(numbers, note, ended=True, reason="it was removed")
         return Look(numbers, note)
 
@@ -139,6 +141,10 @@ def _end(book: BookRecord) -> tuple[bool, str]:
     return book.stage in {"done", "failed"}, book.reason
 
 
+def _is_removed(store: ObjectStore, book_id: str) -> bool:
+    return store.size(keys.book(book_id, keys.PLAN)) is None
+
+
 def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object], show: Show) -> Report:
     """Have the merger put the finished chapters of a book into storage; return their report.
 
@@ -147,6 +153,9 @@ def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object
         book_id: of the book.
         ask: asks the merger; again every `PATIENCE` seconds, for a merger that dies forgets what it was asked.
         show: called twice a second.
+
+    Raises:
+        UserError: the book was removed (exit code NO_INPUT).
     """
     began = time.monotonic()
     asked: float | None = None
@@ -159,27 +168,12 @@ def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object
                 asked = now
             if report := read_report(store, book_id, keys.partial_report):
                 return report
+            if _is_removed(store, book_id):
+                raise UserError(f"book {book_id} was removed", ExitCode.NO_INPUT)
         except Retryable as error:
             note = f"waiting: {error}"
         show(progress(()), note)
         time.sleep(POLL)
-
-
-def _note(checkpoint: Checkpoint, book: BookRecord | None, waited: float) -> str:
-    if book is not None and book.stage == "assembling":
-        return "assembling"
-    if waited < PATIENCE:
-        return ""
-    if book is None:
-        return _NO_MERGER
-    at_work = {worker.book_id for worker in checkpoint.workers() if not worker.is_silent(time.time())}
-    if not at_work:
-        return "waiting for a worker: is e2a-synth running?"
-    others = sorted(at_work - {"", book.book_id})
-    if not others or book.book_id in at_work:
-        return ""
-    other = checkpoint.book(others[0])
-    return f"waiting: the workers are at {other.title if other else others[0]!r}"
 
 
 def remaining(numbers: Numbers, elapsed: float, at_start: float) -> tuple[float, float | None]:
@@ -206,6 +200,7 @@ def describe(numbers: Numbers, speed: float, left: float | None) -> str:
 @contextmanager
 def display(console: Console, titles: Sequence[str]) -> Iterator[list[Show]]:
     """Yield for each book a function that shows its progress as suits the console."""
+    titles = [printable(title) for title in titles]
     if not console.is_terminal:
         every = LINE_EVERY * len(titles)
         yield [_lines(console, _Clock(), f"{title}: " if len(titles) > 1 else "", every) for title in titles]

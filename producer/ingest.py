@@ -15,7 +15,7 @@ from e2a import traits
 from e2a.bus import Publisher
 from e2a.errors import ExitCode, UserError
 from e2a.messages import BookPlanned, ChapterJob, chapter_job
-from e2a.placement import Layout, dispatch
+from e2a.placement import Layout, Placed, dispatch
 from e2a.plan import BITRATE, Chapter, Format, Output, Part, Plan, Reading, Speech
 from e2a.storage import ObjectStore, keys, read_plan, read_sidecar
 from e2a.topics import EVENTS
@@ -218,8 +218,10 @@ def jobs(plan: Plan, parts: Sequence[Part]) -> list[ChapterJob]:
 
 def publish(
     plan: Plan, parts: Sequence[Part], publisher: Publisher, topics: Mapping[str, Layout], *, urgent: bool = False
-) -> None:
+) -> Placed:
     """Announce the book, then publish a job for each of its missing parts, to topics whose layouts are given.
+
+    Returns where they went.
 
     The announcement comes first: the merger must know the book before it hears of its parts.
 
@@ -227,7 +229,7 @@ def publish(
         Unavailable: Kafka cannot be reached. Publishing again is harmless.
     """
     publisher.send(EVENTS, [BookPlanned(book_id=plan.book_id)])
-    dispatch(jobs(plan, parts), publisher, topics, urgent=urgent, first=int(plan.book_id, 16))
+    return dispatch(jobs(plan, parts), publisher, topics, urgent=urgent, first=int(plan.book_id, 16))
 
 
 @contextmanager

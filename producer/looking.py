@@ -31,8 +31,8 @@ def in_turn(look: Look, wish: Wish, paths: Sequence[Path]) -> int:
         try:
             look(wish, path, True)
         except (UserError, Retryable) as error:
-            terminal.complain(PROGRAM, error, str(path))
-            codes.append(error.code if isinstance(error, UserError) else ExitCode.UNAVAILABLE)
+            terminal.complain(PROGRAM, error, str(path), [str(path)])
+            codes.append(terminal.code_for(error))
     return terminal.code_of(codes)
 
 
@@ -68,8 +68,8 @@ def print_status(wish: Wish, path: Path, several: bool) -> None:
 
 def fetch_partial(wish: Wish, path: Path, several: bool) -> None:
     """Fetch the chapters that are finished of a book that was submitted; all of it when it is finished."""
-    plan, base = ingest.prepare(path, wish.options).plan, wish.base(path)
-    delivery.check(base, [delivery.PARTIAL])
+    plan = ingest.prepare(path, wish.options).plan
+    base = wish.places.take(path, [delivery.PARTIAL])
     store = making.open_checked_store(wish.settings)
     if read_report(store, plan.book_id):
         making.deliver(Summary.of(plan), store, base, plan.title if several else "")

@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from rich.table import Column
 
@@ -14,7 +14,7 @@ from e2a import traits
 from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import BookRecord, RedisCheckpoint
 from e2a.errors import ExitCode, Retryable, UserError
-from e2a.placement import layouts
+from e2a.placement import Placed, layouts
 from e2a.plan import Part, Plan
 from e2a.report import Report
 from e2a.settings import ProducerSettings, SpeechSettings, SynthSettings, load
@@ -27,23 +27,49 @@ from producer.terminal import console, note, say
 PROGRAM = "e2a-produce"
 
 
+class Places:
+    """Where audiobooks go: no two of one command to the same place.
+
+    Args:
+        folder: of all of them; None puts each beside its book.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder.expanduser() if folder else None
+        self._taken: dict[str, Path] = {}
+
+    def base(self, path: Path) -> Path:
+        """Return the folder that the audiobook of an EPUB goes to, and its name without a suffix."""
+        return (self._folder or path.parent) / path.stem
+
+    def take(self, path: Path, names: Iterable[str]) -> Path:
+        """Keep the place of a book for it, and return its `base`; `names` of its files come after that.
+
+        Raises:
+            UserError: another book goes there, or the files cannot be written there (exit code CANNOT_WRITE).
+        """
+        base = self.base(path)
+        other = self._taken.get(os.path.abspath(base))
+        if other is not None:
+            raise UserError(f"{path}: would be put where {other} is, as {base}", ExitCode.CANNOT_WRITE)
+        delivery.check(base, names)
+        self._taken[os.path.abspath(base)] = path
+        return base
+
+
 class Wish(NamedTuple):
     """What is to be done with every book."""
 
     settings: ProducerSettings
     options: ingest.Options
-    output_dir: Path | None = None
-    """Where audiobooks go; None puts each beside its book."""
+    places: Places
+    """Where audiobooks go."""
     detach: bool = False
     """Whether nobody waits for the books."""
     sequential: bool = False
     """Whether they are made in this process."""
     urgent: bool = False
     """Whether they go before others."""
-
-    def base(self, path: Path) -> Path:
-        """Return the folder that the audiobook of an EPUB goes to, and its name without a suffix."""
-        return (self.output_dir.expanduser() if self.output_dir else path.parent) / path.stem
 
 
 class Submitted(NamedTuple):
@@ -81,6 +107,12 @@ class Outcome(NamedTuple):
     """Where its files are, or why there are none."""
 
 
+class Maker(Protocol):
+    """Makes books in this process: `producer.sequential.Maker`."""
+
+    def make(self, plan: Plan, parts: Sequence[Part], store: ObjectStore, show: follow.Show) -> BookRecord: ...
+
+
 class Servers(NamedTuple):
     """Kafka and Redis."""
 
@@ -98,6 +130,8 @@ class Cluster:
     def __init__(self, settings: ProducerSettings) -> None:
         self._settings = settings
         self._found: Servers | UserError | None = None
+        self._placed: list[tuple[float, Placed]] = []
+        """What was published when: nobody may have looked at what waits since."""
 
     def servers(self) -> Servers:
         """Return the servers, once all of them answer and the topics are there.
@@ -115,8 +149,11 @@ class Cluster:
         """Announce a book and publish its missing parts; return its record as it was before."""
         admin, publisher, checkpoint = self.servers()
         before = checkpoint.book(plan.book_id)
-        where = layouts(admin.partitions(), checkpoint.workers(), checkpoint.queue(), time.time())
-        ingest.publish(plan, missing, publisher, where, urgent=urgent)
+        now, queue = time.time(), checkpoint.queue()
+        where = layouts(admin.partitions(), checkpoint.workers(), queue, now)
+        for at, placed in self._placed:
+            where = where if queue and at < queue.taken else placed.loaded(where)
+        self._placed.append((now, ingest.publish(plan, missing, publisher, where, urgent=urgent)))
         return before
 
     def _look(self) -> Servers | UserError:
@@ -124,9 +161,9 @@ class Cluster:
         admin, checkpoint = Admin(bootstrap, patience), RedisCheckpoint(self._settings.redis_url)
         try:
             require(admin.partitions, checkpoint.check)
+            require(lambda: admin.ensure_topics(topics(self._settings.partitions)))
         except UserError as error:
             return error
-        admin.ensure_topics(topics(self._settings.partitions))
         return Servers(admin, KafkaPublisher(bootstrap, patience), checkpoint)
 
 
@@ -144,7 +181,7 @@ class Making:
         self._several = len(paths) > 1
         self._cluster = Cluster(wish.settings)
         self._opened: ObjectStore | None = None
-        self._taken: dict[str, Path] = {}
+        self._maker: Maker | None = None
         self._titles: dict[Path, str] = {}
         self._outcomes: dict[Path, Outcome] = {}
         self._codes: list[ExitCode] = []
@@ -166,7 +203,7 @@ class Making:
         if not self._several:
             return ExitCode.OK
         numbers = [Column(name, justify="right") for name in ("chapters", "length")]
-        columns = [Column("book"), Column("outcome"), *numbers, Column()]
+        columns = [terminal.title_column("book"), Column("outcome"), *numbers, Column()]
         terminal.show_table(columns, [self._outcomes[path] for path in self._paths])
         return terminal.code_of(self._codes)
 
@@ -179,8 +216,8 @@ class Making:
             if not self._several:
                 raise
             title = self._titles.get(path, path.name)
-            terminal.complain(PROGRAM, error, title)
-            self._codes.append(error.code if isinstance(error, UserError) else ExitCode.UNAVAILABLE)
+            terminal.complain(PROGRAM, error, title, [str(path)])
+            self._codes.append(terminal.code_for(error))
             reason = " ".join(str(error).split())
             self._outcomes[path] = Outcome(title, "failed", chapters, "", reason)
 
@@ -192,7 +229,7 @@ class Making:
         heading = plan.title if self._several else ""
         check_licence(plan, self._wish.settings)
         if not self._wish.detach:
-            self._check_place(path, plan)
+            self._wish.places.take(path, delivery.expected(plan.output))
         store = self._store()
         finished = read_report(store, plan.book_id) is not None
         if not finished:
@@ -208,7 +245,7 @@ class Making:
             missing = _missing_parts(plan, store, heading)
             change_order(store, plan.book_id, state="wanted", **({"urgent": True} if self._wish.urgent else {}))
             if self._wish.sequential:
-                self._end(path, kept, sequentially(self._wish.settings, plan, missing, store))
+                self._end(path, kept, self._sequentially(plan, missing, store))
                 return None
             urgent = read_order(store, plan.book_id).urgent
             before = self._cluster.announce(plan, missing, urgent=urgent)
@@ -220,14 +257,14 @@ class Making:
             self._end(path, kept)
         return None
 
-    def _check_place(self, path: Path, plan: Plan) -> None:
-        """See that the files of a book can be written where they go, and that those of no other book go there."""
-        base = self._wish.base(path)
-        other = self._taken.get(os.path.abspath(base))
-        if other is not None:
-            raise UserError(f"{path}: would be put where {other} is, as {base}", ExitCode.CANNOT_WRITE)
-        delivery.check(base, delivery.expected(plan.output))
-        self._taken[os.path.abspath(base)] = path
+    def _sequentially(self, plan: Plan, parts: Sequence[Part], store: ObjectStore) -> str:
+        """Make a book in this process; return why it is not whole, or an empty string."""
+        if self._maker is None:
+            asked = self._wish.settings.model_dump(include=set(SpeechSettings.model_fields))
+            self._maker = sequential_mode().Maker(load(SynthSettings).model_copy(update=asked))
+        maker: Maker = self._maker
+        with follow.display(console, [plan.title]) as (show,):
+            return maker.make(plan, parts, store, show).reason
 
     def _store(self) -> ObjectStore:
         if self._opened is None:
@@ -260,7 +297,7 @@ class Making:
         """Deliver a book that has ended, unless there is a reason why it is not whole."""
         if reason:
             raise UserError(f"{plan.title!r} is not whole: {reason}", ExitCode.BOOK_FAILED)
-        base = self._wish.base(path)
+        base = self._wish.places.base(path)
         report = deliver(plan, self._store(), base, plan.title if self._several else "")
         length, where = delivery.duration(report.audio_seconds), str(delivery.main_file(report, base))
         self._outcomes[path] = Outcome(plan.title, "done", str(plan.chapters), length, where)
@@ -289,15 +326,6 @@ def require(*checks: Callable[[], object]) -> None:
             problems.append(str(error))
     if problems:
         raise UserError("not reachable: " + "; ".join(problems), ExitCode.UNAVAILABLE)
-
-
-def sequentially(settings: ProducerSettings, plan: Plan, parts: Sequence[Part], store: ObjectStore) -> str:
-    """Make a book in this process; return why it is not whole, or an empty string."""
-    sequential = sequential_mode()
-    asked = settings.model_dump(include=set(SpeechSettings.model_fields))
-    with follow.display(console, [plan.title]) as (show,):
-        book: BookRecord = sequential.run(plan, parts, store, load(SynthSettings).model_copy(update=asked), show)
-    return book.reason
 
 
 def sequential_mode() -> ModuleType:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from e2a.errors import ExitCode, UserError
+
 _SPEECH = "Speech"
 _READING = "What is read"
 _AUDIOBOOK = "The audiobook"
@@ -13,9 +15,21 @@ LOOKING = "Do nothing else"
 AudioFormat = StrEnum("AudioFormat", ["m4b", "m4a", "mp3", "opus", "flac", "wav", "acx"])
 M4B = [AudioFormat("m4b")]
 
+
+def _book(name: str) -> Path:
+    if not name:  # Path("") is the working directory
+        raise UserError("'': no such file", ExitCode.NO_INPUT)
+    return Path(name)
+
+
 Books = Annotated[
     list[Path],
-    Argument(metavar="BOOK", help="EPUBs to turn into audiobooks, or folders that they are in.", show_default=False),
+    Argument(
+        metavar="BOOK",
+        help="EPUBs to turn into audiobooks, or folders that they are in.",
+        show_default=False,
+        parser=_book,
+    ),
 ]
 
 Engine = Annotated[

@@ -12,11 +12,12 @@ from e2a.plan import Plan, full_title
 from producer.ingest import Draft
 from producer.planner import rate_of
 from producer.sections.contents import Section
+from producer.terminal import printable
 
 
 def section_table(draft: Draft) -> RenderableType:
     """Return the sections of a book, numbered as `--chapters` takes them."""
-    table = Table(box=box.SIMPLE, title=escape(draft.book.title), title_justify="left")
+    table = Table(box=box.SIMPLE, title=escape(printable(draft.book.title)), title_justify="left")
     table.add_column("no.", justify="right")
     table.add_column("title", overflow="fold")
     table.add_column("length", justify="right")
@@ -56,11 +57,11 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _notes(problems: Iterable[str]) -> list[str]:
-    return [f"[yellow]note:[/] {escape(problem)}" for problem in problems]
+    return [f"[yellow]note:[/] {escape(printable(problem))}" for problem in problems]
 
 
 def _title(section: Section) -> str:
-    return escape(full_title(section.group, section.title))
+    return escape(printable(full_title(section.group, section.title)))
 
 
 def _verdict(section: Section, chosen: bool) -> str:

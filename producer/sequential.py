@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Sequence
 
-from e2a.checkpoint import BookRecord, LeaseKeeper, progress
-from e2a.messages import Event
+from e2a.bus import Handler
+from e2a.checkpoint import BookRecord, Checkpoint, LeaseKeeper, progress
+from e2a.errors import ExitCode, Unavailable, UserError
+from e2a.messages import ChapterJob, Event, PartDone
 from e2a.placement import even
 from e2a.plan import Part, Plan
 from e2a.report import Report
@@ -32,29 +34,87 @@ from synth_consumer.worker import Worker
 WORKER = "sequential"
 
 
-def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSettings, show: Show) -> BookRecord:
-    """Make a book in this process and return its last record.
+class Maker:
+    """Makes books, one after another, with one engine.
 
     Args:
-        plan: of the book, which is in storage.
-        parts: those that are to be made.
-        store: where they go.
         settings: of the worker.
-        show: called after every part.
 
     Raises:
         UserError: the engine or ffmpeg is missing.
-        Retryable: storage cannot be reached.
     """
-    ffmpeg.check()
-    remove_abandoned()
-    engine = engines.create(settings)
-    recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
-    engine.load()
-    status = Status(WORKER, engine)
-    broker = MemoryBroker()
-    checkpoint = MemoryCheckpoint(time.monotonic)
-    leases = LeaseKeeper(checkpoint, WORKER)
+
+    def __init__(self, settings: SynthSettings) -> None:
+        ffmpeg.check()
+        remove_abandoned()
+        self._engine = engines.create(settings)
+        recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
+        self._engine.load()
+        self._status = Status(WORKER, self._engine)
+        self._speaker = Speaker(self._engine, recogniser, self._status.took)
+
+    def make(self, plan: Plan, parts: Sequence[Part], store: ObjectStore, show: Show) -> BookRecord:
+        """Make a book and return its last record.
+
+        Args:
+            plan: of the book, which is in storage.
+            parts: those that are to be made.
+            store: where they go.
+            show: called after every part.
+
+        Raises:
+            UserError: storage went away while a part was made (exit code UNAVAILABLE).
+            Retryable: storage cannot be reached.
+        """
+        broker, checkpoint = MemoryBroker(), MemoryCheckpoint(time.monotonic)
+        leases = LeaseKeeper(checkpoint, WORKER)
+        merger, jobs = _merger(store, checkpoint, broker, leases)
+        handle = self._handler(store, leases)
+        publish(plan, parts, broker, dict.fromkeys(QUEUES, even(1)))
+        while True:
+            for event in broker.take(EVENTS):
+                if isinstance(event, Event):
+                    merger.on_event(event)
+            jobs.retry(plan.book_id)
+            numbers = progress(checkpoint.parts(plan.book_id).values())
+            show(numbers, "")
+            if broker.step(handle, WORKER):
+                continue
+            if checkpoint.pending(plan.book_id):  # what was handed back
+                break
+            show(numbers, "assembling")
+            merger.conclude(plan.book_id)
+            if not checkpoint.pending(plan.book_id):  # else parts were damaged, and are made again
+                break
+        book = checkpoint.book(plan.book_id)
+        assert book is not None, "the announcement was folded before the first job"
+        return book
+
+    def _handler(self, store: ObjectStore, leases: LeaseKeeper) -> Handler:
+        """Return what makes a part. That storage is away ends the command: it is no failure of the part."""
+        worker = Worker(
+            name=WORKER,
+            engine=self._engine,
+            speaker=self._speaker,
+            store=store,
+            leases=leases,
+            status=self._status,
+            patient=False,
+        )
+
+        def handle(job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
+            try:
+                return worker.handle(job, abandoned)
+            except Unavailable as error:
+                raise UserError(str(error), ExitCode.UNAVAILABLE) from error
+
+        return handle
+
+
+def _merger(
+    store: ObjectStore, checkpoint: Checkpoint, broker: MemoryBroker, leases: LeaseKeeper
+) -> tuple[Merger, Jobs]:
+    """Return a merger that has failed parts tried again at once, and what does that."""
     books = Books(store, checkpoint, time.time)
     jobs = Jobs(
         store=store,
@@ -73,33 +133,7 @@ def run(plan: Plan, parts: Sequence[Part], store: ObjectStore, settings: SynthSe
         leases=leases,
         first_wait=0.0,
     )
-    worker = Worker(
-        name=WORKER,
-        engine=engine,
-        speaker=Speaker(engine, recogniser, status.took),
-        store=store,
-        leases=leases,
-        status=status,
-    )
-    publish(plan, parts, broker, dict.fromkeys(QUEUES, even(1)))
-    while True:
-        for event in broker.take(EVENTS):
-            if isinstance(event, Event):
-                merger.on_event(event)
-        jobs.retry(plan.book_id)
-        numbers = progress(checkpoint.parts(plan.book_id).values())
-        show(numbers, "")
-        if broker.step(worker.handle, WORKER):
-            continue
-        if checkpoint.pending(plan.book_id):  # what was handed back
-            break
-        show(numbers, "assembling")
-        merger.conclude(plan.book_id)
-        if not checkpoint.pending(plan.book_id):  # else parts were damaged, and are made again
-            break
-    book = checkpoint.book(plan.book_id)
-    assert book is not None, "the announcement was folded before the first job"
-    return book
+    return merger, jobs
 
 
 def partial(plan: Plan, store: ObjectStore) -> Report:

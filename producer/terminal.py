@@ -3,7 +3,10 @@
 import io
 import signal
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -13,10 +16,13 @@ from typer import Typer
 from typer.exceptions import TyperException
 
 from e2a import service
-from e2a.errors import ExitCode, UserError
+from e2a.errors import ExitCode, Retryable, UserError
 
 WIDE = 10_000
 """Columns of a table that is not for a terminal: nothing in it is folded."""
+
+TITLE_WIDTH = 60
+"""Most characters of a title in a table."""
 
 console = Console()
 complaints = Console(stderr=True)
@@ -33,19 +39,40 @@ def note(problems: Iterable[str], of: str = "") -> None:
         complaints.print(f"note: {_headed(problem, of)}", highlight=False, soft_wrap=True, markup=False)
 
 
-def complain(program: str, problem: object, of: str = "") -> None:
-    """Write what went wrong, to standard error and in one line, as a command does that ends with it."""
-    line = " ".join(str(problem).split())
-    head = "" if of in line else f"{of}: "
-    complaints.print(f"{program}: {head}{line}", highlight=False, soft_wrap=True, markup=False)
+def complain(program: str, problem: object, of: str = "", names: Iterable[str] = ()) -> None:
+    """Write what went wrong, to standard error and in one line, as a command does that ends with it.
+
+    Args:
+        program: its name.
+        problem: what went wrong.
+        of: the book, which heads the line unless that names it.
+        names: how it may be named there, beside in quotes.
+    """
+    line = _flat(str(problem))
+    named = any(_flat(name) in line for name in (repr(of), *names))
+    complaints.print(
+        f"{program}: {_headed(line, '' if named else _flat(of))}", highlight=False, soft_wrap=True, markup=False
+    )
+
+
+def title_column(header: str) -> Column:
+    """Return a column for titles: on a terminal long ones are folded, elsewhere cut."""
+    return Column(header, overflow="fold", max_width=TITLE_WIDTH)
 
 
 def show_table(columns: Iterable[Column], rows: Iterable[Sequence[str]]) -> None:
     """Write a table; what is in it is shown as it is."""
-    table = Table(*(column.copy() for column in columns), box=box.SIMPLE)
+    cut: dict[str, Any] = {} if console.is_terminal else {"no_wrap": True, "overflow": "ellipsis"}
+    table = Table(*(replace(column.copy(), **cut) for column in columns), box=box.SIMPLE)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     (console if console.is_terminal else Console(file=console.file, width=WIDE)).print(table)
+
+
+def printable(text: str) -> str:
+    """Return a text that does nothing to a terminal: no control characters, nor any that turn the direction."""
+    kinds = ((character, unicodedata.category(character)) for character in text)
+    return "".join(" " if kind == "Cc" else character for character, kind in kinds if kind != "Cf")
 
 
 def code_of(codes: Iterable[ExitCode]) -> ExitCode:
@@ -54,6 +81,11 @@ def code_of(codes: Iterable[ExitCode]) -> ExitCode:
     if not failures:
         return ExitCode.OK
     return failures.pop() if len(failures) == 1 else ExitCode.BOOK_FAILED
+
+
+def code_for(error: UserError | Retryable) -> ExitCode:
+    """Return the exit code of an expected failure."""
+    return error.code if isinstance(error, UserError) else ExitCode.UNAVAILABLE
 
 
 def run(program: str, app: Typer, interrupted: str) -> int:
@@ -69,9 +101,13 @@ def run(program: str, app: Typer, interrupted: str) -> int:
         try:
             code = int(app(standalone_mode=False) or ExitCode.OK)
         except TyperException as error:
-            raise UserError(error.format_message(), ExitCode.USAGE) from error
+            complain(program, error.format_message())
+            return ExitCode.USAGE
+        except (UserError, Retryable) as error:
+            complain(program, error)
+            return code_for(error)
         if code == ExitCode.INTERRUPTED:
-            raise UserError(interrupted, ExitCode.INTERRUPTED)
+            complain(program, interrupted)
         return code
 
     return service.run(program, called)
@@ -87,4 +123,8 @@ def main(command: Callable[[], int]) -> None:
 
 
 def _headed(line: str, of: str) -> str:
-    return f"{of}: {line}" if of else line
+    return printable(f"{of}: {line}" if of else line)
+
+
+def _flat(text: str) -> str:
+    return " ".join(printable(text).split())

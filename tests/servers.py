@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -16,6 +17,7 @@ from deploy.local.audiobook import free_ports
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "deploy/local"
 CI = bool(os.environ.get("CI"))
+MINIO_KEYS = {"E2A_S3_ACCESS_KEY": "tests", "E2A_S3_SECRET_KEY": "tests-secret"}
 
 
 def require(program: str) -> None:
@@ -42,50 +44,105 @@ def listens(port: int) -> bool:
     return True
 
 
+class Server:
+    """One of the scripts of deploy/local as a process, that may be killed and started again where it was; a context
+    manager.
+
+    Args:
+        script: its name.
+        address: host:port at which it answers.
+        data: where its data live, and its log.
+        env: variables of the script.
+    """
+
+    def __init__(self, script: str, address: str, data: Path, **env: object) -> None:
+        self.address = address
+        self._script = script
+        self._data = data
+        self._env = os.environ | {"E2A_DATA": str(data)} | {key: str(value) for key, value in env.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The process that was started last."""
+        assert self._process is not None, "it was never started"
+        return self._process
+
+    def start(self) -> None:
+        """Start it and return when it answers."""
+        self._data.mkdir(parents=True, exist_ok=True)
+        log = self._data / f"{self._script}.log"
+        with log.open("ab") as file:
+            process = self._process = subprocess.Popen([LOCAL / self._script], env=self._env, stdout=file, stderr=file)
+        port = int(self.address.rpartition(":")[2])
+        wait_until(lambda: listens(port) or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Stop it with SIGTERM."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
 @contextmanager
 def server(script: str, port: int, data: Path, **env: object) -> Iterator["subprocess.Popen[bytes]"]:
     """Run one of the scripts of deploy/local until the block ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    settings = os.environ | {"E2A_DATA": str(data)} | {key: str(value) for key, value in env.items()}
-    with (data / f"{script}.log").open("ab") as log:
-        process = subprocess.Popen([LOCAL / script], env=settings, stdout=log, stderr=log)
-    try:
-        wait_until(lambda: listens(port) or process.poll() is not None)
-        assert process.poll() is None, (data / f"{script}.log").read_text()
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
+    with Server(script, f"127.0.0.1:{port}", data, **env) as running:
+        yield running.process
+
+
+def kafka_server(data: Path) -> Server:
+    """Return a broker that is not started yet."""
+    require("java")
+    require("mvn")
+    port, controller = free_ports(2)
+    return Server("kafka", f"127.0.0.1:{port}", data, E2A_KAFKA_PORT=port, E2A_KAFKA_CONTROLLER_PORT=controller)
+
+
+def redis_server(data: Path) -> Server:
+    """Return a Redis that is not started yet."""
+    require("redis-server")
+    (port,) = free_ports(1)
+    return Server("redis", f"127.0.0.1:{port}", data, E2A_REDIS_PORT=port)
+
+
+def minio_server(data: Path) -> Server:
+    """Return a MinIO that is not started yet, built with Go when the machine has none."""
+    if not any((Path.home() / ".cache/e2a").glob("minio-*")):
+        require("go")
+    subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.DEVNULL)
+    (port,) = free_ports(1)
+    return Server("minio", f"127.0.0.1:{port}", data, E2A_MINIO_PORT=port, **MINIO_KEYS)
 
 
 @contextmanager
 def kafka(data: Path) -> Iterator[str]:
     """Run a broker; yield its address."""
-    require("java")
-    require("mvn")
-    port, controller = free_ports(2)
-    with server("kafka", port, data, E2A_KAFKA_PORT=port, E2A_KAFKA_CONTROLLER_PORT=controller):
-        yield f"127.0.0.1:{port}"
+    with kafka_server(data) as running:
+        yield running.address
 
 
 @contextmanager
 def redis(data: Path) -> Iterator[str]:
     """Run a Redis; yield its URL."""
-    require("redis-server")
-    (port,) = free_ports(1)
-    with server("redis", port, data, E2A_REDIS_PORT=port):
-        yield f"redis://127.0.0.1:{port}/0"
-
-
-MINIO_KEYS = {"E2A_S3_ACCESS_KEY": "tests", "E2A_S3_SECRET_KEY": "tests-secret"}
+    with redis_server(data) as running:
+        yield f"redis://{running.address}/0"
 
 
 @contextmanager
 def minio(data: Path) -> Iterator[str]:
     """Run a MinIO, built with Go when the machine has none yet; yield its address."""
-    if not any((Path.home() / ".cache/e2a").glob("minio-*")):
-        require("go")
-    subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.DEVNULL)
-    (port,) = free_ports(1)
-    with server("minio", port, data, E2A_MINIO_PORT=port, **MINIO_KEYS):
-        yield f"127.0.0.1:{port}"
+    with minio_server(data) as running:
+        yield running.address

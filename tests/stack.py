@@ -12,8 +12,11 @@ from redis import Redis
 from e2a.checkpoint import RedisCheckpoint
 from tests.servers import MINIO_KEYS, wait_until
 from tests.topics import empty_topics
+from tests.witness import Notes
 
 BIN = Path(sys.executable).parent
+Process = subprocess.Popen[bytes]
+NOTES = "notes.jsonl"
 
 
 class Stack:
@@ -22,6 +25,8 @@ class Stack:
     def __init__(self, folder: Path, kafka: str, redis: str, **settings: object) -> None:
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.notes = Notes(folder / NOTES)
+        """What the services have written down that were started by `witness`."""
         self.checkpoint = RedisCheckpoint(redis)
         values = {
             "KAFKA_BOOTSTRAP": kafka,
@@ -41,6 +46,10 @@ class Stack:
             process = subprocess.Popen([BIN / program, *arguments], env=env, stdout=log, stderr=log)
         self.processes.append(process)
         return process
+
+    def witness(self, service: str, *workers: str, **settings: object) -> "subprocess.Popen[bytes]":
+        """Start a service that writes down what it does (tests/witness.py)."""
+        return self.start("python", "-m", "tests.witness", str(self.folder / NOTES), service, *workers, **settings)
 
     def start_workers(self, count: int) -> "list[subprocess.Popen[bytes]]":
         """Start workers named w0, w1, … and return when each has a partition."""

@@ -11,8 +11,8 @@ How Celery is set, and why:
 - Redis is swept for such chapters every second; Celery's own is every hundred.
 - SIGTERM is the soft shutdown of Celery 5.5: the chapter in hand has as long as e2a's part (`E2A_GRACE`), then it goes
   back into the queue.
-- A chapter that begins again goes on after the last part that is in the volume. Parts are encoded while the next one is
-  spoken, as e2a does.
+- A chapter that begins again goes on after the last part that is in the volume. A part is encoded while the next one of
+  its chapter is spoken; the last of a chapter before the next chapter begins, which e2a does not wait for.
 """
 
 import os

@@ -105,7 +105,8 @@ class Course:
         return process.returncode == 0
 
     def settle(self) -> None:
-        """Start what is still to be started."""
+        """Start what is still to be started; nothing else happens."""
+        self._marks.clear()
         while self._due:
             heapq.heappop(self._due)[2]()
 
@@ -159,7 +160,10 @@ def missing(plan: Plan, storage: Path) -> tuple[int, int]:
 
 
 def visibility(said: Said, plan: Plan, rtf: float) -> float:
-    """Return the least visibility timeout that is safe: a third more than the longest chapter takes, and 3 s."""
+    """Return a safe visibility timeout: a third more than the longest chapter takes, and 3 s.
+
+    How soon Celery makes again what a killed worker had in hand is governed by it.
+    """
     longest = max(sum(len(s.say) for part in chapter.parts for s in part.sentences) for chapter in plan.chapters)
     whole = sum(len(s.say) for part in plan.parts for s in part.sentences)
     return round(longest / whole * said.book_seconds * rtf * 4 / 3 + 3, 1)
@@ -252,7 +256,7 @@ def sequential(book: Path, folder: Path) -> None:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the figures in Markdown."""
+    """Return the figures in Markdown; their caption is the visibility timeouts."""
     head = (
         "book | workers | fault | system | makespan | over bound | spoken / needed | lost | Redis | Kafka | same bytes"
     )
@@ -266,6 +270,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         cells = [row["book"], row["workers"], row["fault"], row["side"], makespan, ratio]
         cells += [f"{row['spoken_over_book']:.3f}", _lost(row), f"{row['redis_used_peak'] / 1e6:.2f} MB", kafka]
         lines.append("| " + " | ".join(map(str, [*cells, "yes" if row["same_bytes"] else "no"])) + " |")
+    timeouts = {row["book"]: row["visibility_timeout_s"] for row in rows if "visibility_timeout_s" in row}
+    if timeouts:
+        said = ", ".join(f"{seconds:.1f} s for {book}" for book, seconds in timeouts.items())
+        lines += ["", f"Visibility timeout, after which Celery makes again what a killed worker had: {said}."]
     return "\n".join(lines)
 
 

@@ -182,6 +182,8 @@ def options() -> tuple[Parser, argparse.Namespace, list[str]]:
         parser.error(f"{', '.join(unfit)} is for e2a-produce beside a pipeline that keeps running")
     if not known.book.exists():
         parser.exit(ExitCode.NO_INPUT, f"{known.book}: no such file\n")
+    if known.book.is_dir() and not any(each.suffix.lower() == ".epub" for each in known.book.iterdir()):
+        parser.exit(ExitCode.NO_INPUT, f"{known.book}: no EPUB is in this folder\n")
     return parser, known, more
 
 

@@ -79,8 +79,8 @@ def test_books_and_dead_letters(stack: Stack, kafka: str, books: Books, tmp_path
     wait_until(lambda: stage() == "synthesising")
     wait_until(lambda: read_topic(kafka, EXPRESS) or read_topic(kafka, CHAPTERS))
 
-    books("remove", "emma", "--yes")
-    wait_until(lambda: stage() == "")
+    assert books("remove", "emma", "--yes").endswith(" is removed; of its parts 1 removed\n")
+    assert stage() == ""
     assert books("list") == "no books\n"
     assert list(DirectoryStore(tmp_path / "storage", patience=1).list(keys.book(plan.book_id, ""))) == []
 

@@ -78,6 +78,17 @@ def test_a_metrics_port_that_is_taken_is_named(program: str, tmp_path: Path) -> 
     assert f"{program}: metrics port {port}: Address already in use" in result.stderr
 
 
+def test_a_folder_without_a_book_is_named(tmp_path: Path) -> None:
+    """Nothing is started for a folder in which no book is."""
+    folder, data = tmp_path / "books", tmp_path / "data"
+    folder.mkdir()
+    (folder / "notes.txt").write_bytes(b"no book")
+    script = Path(__file__).parents[2] / "deploy/local/audiobook.py"
+    result = run(sys.executable, str(script), str(folder), "--data", str(data))
+    assert (result.returncode, result.stderr) == (ExitCode.NO_INPUT, f"{folder}: no EPUB is in this folder\n")
+    assert not data.exists()
+
+
 def test_a_wrong_setting_of_books_is_named() -> None:
     """e2a-books starts, and names a setting with a wrong value like every other command."""
     result = run("e2a-books", "list", E2A_REDIS_URL="http://127.0.0.1")

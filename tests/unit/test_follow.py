@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from e2a.checkpoint import BookRecord, PartRecord, Progress, progress
-from e2a.errors import Retryable
+from e2a.errors import ExitCode, Retryable, UserError
 from e2a.messages import BookDone, encode
 from e2a.report import Report
 from e2a.storage import keys
@@ -58,11 +58,15 @@ class Scene:
         self.time = time
         self.checkpoint = Checkpoint(time.monotonic)
         self.store = MemoryStore()
+        self.store.put(keys.book(BOOK, keys.PLAN), b"{}")
         self.shown: list[tuple[Progress, str]] = []
 
     def seed(self, *parts: PartRecord, stage: str = "synthesising", reason: str = "") -> None:
         book = a_book_record(stage=stage, reason=reason, resumed_at=self.time.now)
         self.checkpoint.seed(book, dict(enumerate(parts)))
+
+    def remove(self) -> None:
+        self.store.delete(keys.book(BOOK, keys.PLAN))
 
     def late_news(self) -> None:
         """Something happens to the record that was there."""
@@ -207,6 +211,12 @@ def test_paused_book_is_followed_until_it_goes_on(scene: Scene) -> None:
     assert scene.notes == [f"paused: e2a-books resume {BOOK}", ""]
 
 
+def test_paused_book_that_is_finished_is_at_its_end(scene: Scene) -> None:
+    """A book that storage has whole is done, also when it was paused too late."""
+    scene.seed(a_part_record("done"), stage="paused")
+    assert scene.follow(scene.report) == ""
+
+
 def test_cancelled_book_is_at_its_end(scene: Scene) -> None:
     """A book that was cancelled is not waited for, and what to do is said."""
     scene.seed(a_part_record())
@@ -217,10 +227,16 @@ def test_cancelled_book_is_at_its_end(scene: Scene) -> None:
 def test_removed_book_is_at_its_end(scene: Scene) -> None:
     """A book that was removed is not waited for; one that the checkpoint has lost is, while its plan is there."""
     scene.seed(a_part_record())
-    plan = keys.book(BOOK, keys.PLAN)
-    scene.store.put(plan, b"{}")
-    assert scene.follow(scene.checkpoint.lose, lambda: scene.store.delete(plan)) == "it was removed"
+    assert scene.follow(scene.checkpoint.lose, scene.remove) == "it was removed"
     assert len(scene.shown) == 3
+
+
+def test_book_that_was_removed_before_the_merger_knew_it(scene: Scene) -> None:
+    """A book that nobody ever took note of is at its end too when it was removed, whatever is asked of it."""
+    assert scene.follow(scene.remove) == "it was removed"
+    with pytest.raises(UserError, match="was removed") as failure:
+        follow.follow_partial(scene.store, BOOK, ask=lambda: None, show=scene.show)
+    assert failure.value.code == ExitCode.NO_INPUT
 
 
 def test_parts_that_wait_to_be_tried_again(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from e2a.checkpoint import BookRecord, Progress
-from e2a.errors import Retryable
+from e2a.errors import ExitCode, Retryable, Unavailable, UserError
 from e2a.messages import ChapterJob
 from e2a.plan import BITRATE, Plan
 from e2a.report import Report
@@ -19,6 +19,7 @@ from merger.faults import CorruptParts
 from producer import sequential
 from producer.follow import Show
 from producer.ingest import missing_parts
+from synth_consumer.engines.simulated import SimulatedEngine
 from synth_consumer.worker import Worker
 from tests.unit.builders import a_plan, a_speech, put_plan
 
@@ -31,7 +32,8 @@ def ignore(_numbers: Progress, _note: str) -> None:
 
 def run(store: ObjectStore, plan: Plan = PLAN, show: Show = ignore) -> BookRecord:
     """Make the book with the simulated engine."""
-    return sequential.run(plan, missing_parts(plan, store), store, SynthSettings(engine="simulated"), show)
+    maker = sequential.Maker(SynthSettings(engine="simulated"))
+    return maker.make(plan, missing_parts(plan, store), store, show)
 
 
 @pytest.fixture
@@ -171,6 +173,37 @@ def test_gives_up_on_a_part_that_always_fails(store: MemoryStore, monkeypatch: p
     record = run(store)
     assert (record.stage, attempts) == ("failed", [1, 2, 3])
     assert record.reason == "1 parts missing, in chapters 1: no memory"
+
+
+class Away(MemoryStore):
+    """A store that cannot be written."""
+
+    def put(self, key: str, data: bytes) -> None:
+        raise Unavailable("storage: gone")
+
+
+def test_storage_that_goes_away(store: MemoryStore) -> None:
+    """Nobody waits in this process for storage that goes away: the command ends with the reason."""
+    away = Away()
+    away.objects = store.objects
+    with pytest.raises(UserError, match="storage: gone") as failure:
+        run(away)
+    assert failure.value.code == ExitCode.UNAVAILABLE
+
+
+def test_one_engine_makes_all_books(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is loaded once for several books, also when storage was away for one of them."""
+    loads: list[int] = []
+    monkeypatch.setattr(SimulatedEngine, "load", lambda _engine: loads.append(1))
+    maker = sequential.Maker(SynthSettings(engine="simulated"))
+    away = Away()
+    away.objects = dict(store.objects)
+    with pytest.raises(UserError):
+        maker.make(PLAN, PLAN.parts, away, ignore)
+    other = PLAN.model_copy(update={"book_id": "f" * 16})
+    put_plan(store, other)
+    assert [maker.make(plan, plan.parts, store, ignore).stage for plan in (PLAN, other)] == ["done"] * 2
+    assert len(loads) == 1
 
 
 def test_assembles_what_is_finished(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

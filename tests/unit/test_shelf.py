@@ -47,6 +47,9 @@ class Checkpoint(MemoryCheckpoint):
     def stages(self) -> NoReturn:
         self._go()
 
+    def stage(self, book_id: str) -> NoReturn:
+        self._go()
+
     def book(self, book_id: str) -> NoReturn:
         self._go()
 
@@ -127,6 +130,7 @@ def test_title_that_is_a_part_of_another(scene: Scene) -> None:
         ("middlemarch", ExitCode.NO_INPUT, "'middlemarch': no such book"),
         ("bbb", ExitCode.NO_INPUT, "'bbb': no such book"),
         ("", ExitCode.NO_INPUT, "'': no such book"),
+        ("mma", ExitCode.NO_INPUT, "'mma': no such book"),
         ("aaaa", ExitCode.USAGE, f"'aaaa' may be any of {EMMA} 'Emma', {SENSE} 'Sense and Sensibility'"),
     ],
 )
@@ -166,11 +170,21 @@ def test_books(scene: Scene) -> None:
     ],
 )
 def test_condition(scene: Scene, stage: str | None, state: str, condition: str) -> None:
-    """What is wanted counts at once, also when the merger has not heard of it or the checkpoint knows nothing."""
+    """What is wanted counts at once, also when the merger has not heard of it or the checkpoint knows nothing, unless
+    the book is done."""
     if stage:
         scene.checkpoint.seed(a_book_record(EMMA, stage=stage), {})
     change_order(scene.store, EMMA, state=state)
     assert scene.shelf.book(EMMA).condition == condition
+
+
+@pytest.mark.parametrize("stage", ["paused", "assembling", None])
+def test_finished_book_is_done(scene: Scene, stage: str | None) -> None:
+    """A book that storage has whole is done, whatever was wanted of it and whatever the checkpoint says."""
+    if stage:
+        scene.checkpoint.seed(a_book_record(OTHER, stage=stage), {})
+    change_order(scene.store, OTHER, state="paused")
+    assert scene.shelf.book(OTHER).condition == "done"
 
 
 def test_book_without_a_plan(scene: Scene) -> None:
@@ -181,8 +195,9 @@ def test_book_without_a_plan(scene: Scene) -> None:
     with pytest.raises(UserError, match="has no plan in storage") as failure:
         scene.shelf.pause(EMMA)
     assert failure.value.code == ExitCode.NO_INPUT
-    assert scene.shelf.remove(EMMA) == Removal(0, 0, 0)
-    assert scene.left(keys.book(EMMA, "")) == []
+    for book_id in (EMMA, SENSE):
+        assert scene.shelf.remove(book_id) == Removal(0)
+        assert scene.left(keys.book(book_id, "")) == []
 
 
 def test_checkpoint_that_is_away(scene: Scene) -> None:
@@ -281,7 +296,7 @@ def test_remove(scene: Scene) -> None:
     scene.store.objects |= voices
     others = scene.left(keys.book(SENSE, "")) + scene.left(keys.book(OTHER, ""))
     shared = scene.sense.parts[0].digest
-    assert scene.shelf.remove(EMMA) == Removal(removed=2, shared=1, busy=0)
+    assert scene.shelf.remove(EMMA) == Removal(removed=2, shared=1)
     assert scene.left(keys.book(EMMA, "")) == []
     assert scene.left(keys.book(SENSE, "")) + scene.left(keys.book(OTHER, "")) == others
     parts = [keys.part_master(shared), keys.part_audio(shared, BITRATE), keys.part_sidecar(shared)]
@@ -315,22 +330,72 @@ def test_removal_that_was_cut_short(scene: Scene, deletions: int) -> None:
     assert len(scene.left("parts/")) == 3
 
 
+def remove_twice(scene: Scene, first: Removal, settle: Callable[[], object]) -> None:
+    """Remove a book, see that this is not finished, and remove it again once something has happened."""
+    assert scene.shelf.remove(EMMA) == first
+    assert scene.shelf.book(EMMA).condition == "removing"
+    settle()
+    assert scene.shelf.remove(scene.shelf.find("emma")) == Removal(removed=2, shared=1)
+    assert scene.left(keys.book(EMMA, "")) == []
+    assert len(scene.left("parts/")) == 3
+
+
 def test_part_that_a_worker_is_at(scene: Scene) -> None:
     """A part in work would come back: it is told, and removed when the book is removed again."""
     scene.speak()
     lease = f"part/{scene.emma.parts[1].digest}"
     scene.checkpoint.claim(lease, "w0", ttl=60)
-    assert scene.shelf.remove(EMMA) == Removal(removed=1, shared=1, busy=1)
+    first = Removal(removed=1, shared=1, unfinished="1 of its parts in work")
+    remove_twice(scene, first, lambda: scene.checkpoint.release(lease, "w0"))
+
+
+@pytest.mark.parametrize("name", ["assembly", "excerpt"])
+def test_book_that_is_assembled(scene: Scene, name: str) -> None:
+    """A book that the merger is at may come back: its removal is not finished."""
+    scene.speak()
+    lease = f"{name}/{EMMA}"
+    scene.checkpoint.claim(lease, "merger", ttl=60)
+    first = Removal(removed=2, shared=1, unfinished="the merger is assembling it")
+    remove_twice(scene, first, lambda: scene.checkpoint.release(lease, "merger"))
+
+
+def test_merger_that_has_not_forgotten_the_book(scene: Scene) -> None:
+    """While the checkpoint knows a book workers may still make parts of it: its removal is not finished."""
+    scene.speak()
+    scene.checkpoint.seed(a_book_record(EMMA, title="Emma"), {})
+    first = Removal(removed=2, shared=1, unfinished="the merger has not forgotten it: is e2a-merge running?")
+    remove_twice(scene, first, lambda: scene.checkpoint.forget(EMMA))
+
+
+def test_removal_while_the_checkpoint_is_away(scene: Scene) -> None:
+    """While nobody can say who is at a book its removal is not finished, and nobody is waited for."""
+    scene.speak()
+    shelf = Shelf(scene.store, Checkpoint(Clock()), scene.broker)
+    unfinished = "nobody can say who is at it: Redis: gone"
+    assert shelf.remove(EMMA, patience=60) == Removal(removed=2, shared=1, unfinished=unfinished)
     assert scene.shelf.book(EMMA).condition == "removing"
-    scene.checkpoint.release(lease, "w0")
-    assert scene.shelf.remove(EMMA) == Removal(removed=2, shared=1, busy=0)
-    assert len(scene.left("parts/")) == 3
+
+
+def test_merger_that_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal that may take a while is finished by itself when merger and workers let go of the book meanwhile."""
+    scene.speak()
+    lease = f"part/{scene.emma.parts[1].digest}"
+    scene.checkpoint.seed(a_book_record(EMMA, title="Emma"), {})
+    scene.checkpoint.claim(lease, "w0", ttl=60)
+    happens = [lambda: scene.checkpoint.forget(EMMA), lambda: scene.checkpoint.release(lease, "w0")]
+    monkeypatch.setattr("time.sleep", lambda _seconds: happens.pop(0)())
+    assert scene.shelf.remove(EMMA, patience=60) == Removal(removed=2, shared=1)
+    assert happens == []
 
 
 def test_nothing_is_removed_that_an_unreadable_plan_may_name(scene: Scene) -> None:
-    """While the plan of another book cannot be read all parts stay: they may be its own."""
+    """While the plan of another book cannot be read all parts stay: they may be its own; which book it is is told."""
     scene.speak()
     scene.store.put(keys.book(OTHER, keys.PLAN), b"{}")
-    assert scene.shelf.remove(EMMA) == Removal(removed=0, shared=3, busy=0)
-    assert len(scene.left("parts/")) == 9
-    assert scene.left(keys.book(EMMA, "")) == []
+    said = f"its parts stay while the plan of {OTHER} cannot be read: submit that again, or remove it"
+
+    def remove_other() -> None:
+        assert len(scene.left("parts/")) == 9
+        assert scene.shelf.remove(OTHER) == Removal(0)
+
+    remove_twice(scene, Removal(removed=0, shared=1, unfinished=said), remove_other)

@@ -18,8 +18,15 @@ from tests.unit.builders import a_book_record, a_part_record, put_part
 
 Produce = Callable[..., int]
 Complaint = Callable[[], str]
-Asked = list[tuple[Plan, SynthSettings]]
 M4B = Output()
+
+
+class Asked(list[tuple[Plan, SynthSettings]]):
+    """Books that sequential mode is asked for, and how it would speak."""
+
+    makers = 0
+    reason = "not made"
+    """Why they are not whole."""
 
 
 def finish(book: Path, storage: Path, *, names: tuple[str, ...] = (".m4b",), output: Output = M4B, **said: Any) -> None:

@@ -71,13 +71,18 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> Complaint:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Return what sequential mode is asked for, in place of making it."""
-    received: Asked = []
+    received = Asked()
 
-    def run(plan: Plan, _parts: object, _store: object, settings: SynthSettings, _show: object) -> BookRecord:
-        received.append((plan, settings))
-        return a_book_record(stage="failed", reason="not made")
+    class Maker:
+        def __init__(self, settings: SynthSettings) -> None:
+            self._settings = settings
+            received.makers += 1
 
-    monkeypatch.setattr(sequential, "run", run)
+        def make(self, plan: Plan, *_arguments: object) -> BookRecord:
+            received.append((plan, self._settings))
+            return a_book_record(stage="failed", reason=received.reason)
+
+    monkeypatch.setattr(sequential, "Maker", Maker)
     return received
 
 

@@ -2,17 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from e2a import service
 from e2a.bus import Letter
-from e2a.bus.letters import read_letter
 from e2a.checkpoint import BookRecord
 from e2a.errors import ExitCode
-from e2a.messages import BookChanged, ChapterJob, DeadLetter, PartsWanted, chapter_job, dead_letter, encode
+from e2a.messages import BookChanged, DeadLetter, PartsWanted, chapter_job, dead_letter, encode
 from e2a.plan import Plan
 from e2a.storage import DirectoryStore, keys, read_order
 from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint
@@ -48,6 +47,8 @@ class Scene:
         for name, value in ({"STORAGE": str(storage)} | AWAY).items():
             monkeypatch.setenv(f"E2A_{name}", value)
         monkeypatch.setattr("time.time", lambda: 1000.0)
+
+        monkeypatch.setattr(command, "LETTING_GO", 0.0)
 
     def serve(self) -> None:
         """Let the command find the servers."""
@@ -151,7 +152,7 @@ def test_show_a_failed_book(scene: Scene, capsys: pytest.CaptureFixture[str]) ->
     ("arguments", "said"),
     [
         (["pause"], "is paused"),
-        (["resume"], "goes on"),
+        (["resume"], "is not paused"),
         (["cancel"], "is cancelled"),
         (["urgent"], "is made before all others"),
         (["urgent", "--off"], "is made when its turn comes"),
@@ -167,11 +168,27 @@ def test_orders(scene: Scene, arguments: list[str], said: str, capsys: pytest.Ca
     assert scene.broker.messages(EVENTS) == [BookChanged(book_id=EMMA), BookChanged(book_id=SENSE)]
 
 
+@pytest.mark.parametrize("state", ["pause", "cancel"])
+def test_resume(scene: Scene, state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A book that was paused or cancelled goes on."""
+    scene.run(state, "emma")
+    capsys.readouterr()
+    assert scene.run("resume", "emma") == ExitCode.OK
+    assert capsys.readouterr().out == f"'Emma [draft]' ({EMMA}) goes on\n"
+
+
 def test_retry(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    """All failed parts of a book are tried again."""
-    assert scene.run("retry", "emma") == ExitCode.OK
-    assert capsys.readouterr().out == f"'Emma [draft]' ({EMMA}) is tried again where it failed\n"
-    assert scene.broker.messages(EVENTS) == [PartsWanted(book_id=EMMA)]
+    """All failed parts of a book are tried again; how many they are is said where that is known."""
+    persuasion = "cccc000000000003"
+    put_plan(scene.store, a_plan(book_id=persuasion, title="Persuasion"))
+    scene.checkpoint.seed(a_book_record(persuasion, title="Persuasion"), {0: a_part_record("done")})
+    assert scene.run("retry", "emma", "sense", "persuasion") == ExitCode.OK
+    assert capsys.readouterr().out.splitlines() == [
+        f"'Emma [draft]' ({EMMA}): 1 failed part is tried again",
+        f"'Sense and Sensibility' ({SENSE}): what has failed is tried again",
+        f"'Persuasion' ({persuasion}): no failed part to try again",
+    ]
+    assert scene.broker.messages(EVENTS) == [PartsWanted(book_id=each) for each in (EMMA, SENSE, persuasion)]
 
 
 def test_one_that_cannot_be_found(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,13 +212,17 @@ def test_one_that_is_finished(scene: Scene, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_remove(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    """A book is removed, and it is told what became of its parts."""
+    """A book is removed, and it is told what became of its parts, and whether it is to be removed again."""
     scene.checkpoint.claim(f"part/{scene.emma.parts[2].digest}", "w0", ttl=60)
+    scene.checkpoint.forget(EMMA)
+    head = f"'Emma [draft]' ({EMMA}) is removed; of its parts"
     assert scene.run("remove", "emma", "--yes") == ExitCode.OK
     assert capsys.readouterr().out == (
-        f"'Emma [draft]' ({EMMA}) is removed; of its parts 1 removed, 1 kept for other books, 1 still in work:"
-        " remove it again when they are done\n"
+        f"{head} 1 removed, 1 kept for other books; not finished, remove it again: 1 of its parts in work\n"
     )
+    scene.checkpoint.release(f"part/{scene.emma.parts[2].digest}", "w0")
+    assert scene.run("remove", "emma", "--yes") == ExitCode.OK
+    assert capsys.readouterr().out == f"{head} 2 removed, 1 kept for other books\n"
 
 
 class Keyboard:
@@ -329,16 +350,28 @@ def test_retry_dead_letters(
     code: ExitCode,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Parts of letters are tried again, by book, but for those that are done; what is no job is told."""
+    """Parts of letters are tried again, by book, but for those that are done; what is no job is told, and how many had
+    failed."""
     bury_all(scene)
     assert scene.run("dlq", "retry", *arguments) == code
     asked = [PartsWanted(book_id=book_id, parts=parts) for book_id, parts in wanted.items()]
     assert scene.broker.messages(EVENTS) == asked
     captured = capsys.readouterr()
-    count = sum(map(len, wanted.values()))
-    assert captured.out == ("1 part is tried again\n" if count == 1 else f"{count} parts are tried again\n")
+    failed = 1 in wanted.get(EMMA, ())
+    assert captured.out == ("1 failed part is tried again\n" if failed else "no failed part to try again\n")
     odd = "e2a-books: dead letter 4 cannot be tried again: not of a book\n"
     assert captured.err == (odd if 4 in arguments or "--all" in arguments else "")
+
+
+def test_retry_dead_letters_of_a_finished_book(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """A book of which nothing can be tried again is told, and keeps no other from being tried."""
+    bury_all(scene)
+    put_files(scene.store, EMMA)
+    assert scene.run("dlq", "retry", "1", "3") == ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert captured.err == f"e2a-books: 'Emma [draft]' ({EMMA}) is finished\n"
+    assert captured.out == ""
+    assert scene.broker.messages(EVENTS) == [PartsWanted(book_id=SENSE, parts=(0,))]
 
 
 @pytest.mark.parametrize("arguments", [[], ["1", "--all"], ["--book", "emma", "--all"]])
@@ -375,25 +408,3 @@ def test_help(scene: Scene, arguments: list[str], capsys: pytest.CaptureFixture[
     """Help and version are shown, whatever is missing."""
     assert scene.run(*arguments) == ExitCode.OK
     assert capsys.readouterr().out.strip()
-
-
-OLD = '{"type":"DeadLetter","version":1,"reason":"too old","source":"e2a.chapters/0/1","payload":%s}'
-
-
-@pytest.mark.parametrize(
-    ("raw", "part", "reason"),
-    [
-        (lambda job: OLD % json.dumps(job.model_dump_json()), 1, "too old"),
-        (lambda job: OLD % json.dumps(encode(BookChanged(book_id=EMMA)).decode()), None, "too old"),
-        (lambda job: OLD % '"{"', None, "too old"),
-        (lambda job: encode(job).decode(), 1, "not a dead letter"),
-        (lambda job: "{", None, "not a dead letter: message: Invalid JSON"),
-    ],
-    ids=["of version 1", "of an event", "of no message", "a job", "nothing"],
-)
-def test_letters_of_all_ages(raw: Callable[[ChapterJob], str], part: int | None, reason: str) -> None:
-    """A letter of version 1 names its part although that is only in its payload; what is no letter is shown as one."""
-    plan = a_plan(book_id=EMMA)
-    letter = read_letter(raw(chapter_job(plan, plan.parts[1])).encode(), 3)
-    assert (letter.part, letter.book_id) == (part, EMMA if part else "")
-    assert letter.reason.startswith(reason)

@@ -18,6 +18,15 @@ def test_no_such_file(produce: Produce, tmp_path: Path, complaint: Complaint) ->
     assert complaint() == f"{tmp_path / 'none.epub'}: no such file"
 
 
+def test_no_name(
+    produce: Produce, book: Path, tmp_path: Path, complaint: Complaint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is empty is no file, and not the books of the folder that one is in."""
+    monkeypatch.chdir(tmp_path)
+    assert produce("", "--sequential") == ExitCode.NO_INPUT
+    assert complaint() == "'': no such file"
+
+
 def test_name_that_no_file_can_have(produce: Produce, tmp_path: Path, complaint: Complaint) -> None:
     """A name that is too long for the system is told like any other file that cannot be read."""
     assert produce(tmp_path / f"{'x' * 300}.epub") == ExitCode.BAD_INPUT

@@ -6,10 +6,9 @@ import pytest
 
 from e2a.errors import ExitCode
 from e2a.storage import DirectoryStore, keys
-from producer import sequential
 from tests.integration.produce.common import Asked, Complaint, Produce, finish
 from tests.unit.books import Item, epub_file, page, small_epub
-from tests.unit.builders import a_book_record, put_part
+from tests.unit.builders import put_part
 
 
 def test_acx_is_levelled_as_it_should_be(produce: Produce, book: Path, asked: Asked) -> None:
@@ -80,12 +79,9 @@ def test_wrong_speech(
     assert complaint().startswith(said)
 
 
-def test_book_that_is_not_whole(
-    produce: Produce, book: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_book_that_is_not_whole(produce: Produce, book: Path, asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
     """A book of which parts could not be made is an exit code of its own, with the reason."""
-    failed = a_book_record(stage="failed", reason="1 parts missing, in chapters 2: no such voice")
-    monkeypatch.setattr(sequential, "run", lambda *_arguments: failed)
+    asked.reason = "1 parts missing, in chapters 2: no such voice"
     assert produce(book, "--sequential") == ExitCode.BOOK_FAILED
     said = capsys.readouterr().err
     assert said == "e2a-produce: 'Emma' is not whole: 1 parts missing, in chapters 2: no such voice\n"

@@ -1,11 +1,13 @@
 """Several books in one command: in which order, what an odd one does to the others, and what is told in the end."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from e2a.errors import ExitCode
+from e2a import placement
+from e2a.errors import ExitCode, Unavailable
 from e2a.messages import BookPlanned
 from e2a.plan import Order
 from e2a.shelf import change_order
@@ -114,7 +116,7 @@ def test_books_that_would_be_the_same_file(
     first, second = titled(tmp_path / "a/book.epub", "Emma"), titled(tmp_path / "b/book.epub", "Persuasion")
     assert produce(first, second, "--output-dir", tmp_path / "out") == ExitCode.CANNOT_WRITE
     base = tmp_path / "out/book"
-    assert capsys.readouterr().err == f"e2a-produce: Persuasion: {second}: would be put where {first} is, as {base}\n"
+    assert capsys.readouterr().err == f"e2a-produce: {second}: would be put where {first} is, as {base}\n"
     assert (tmp_path / "out/book.m4b").exists()
     assert len(merger.broker.messages(EVENTS)) == 1
 
@@ -133,6 +135,68 @@ def test_servers_that_are_away_are_waited_for_once(
     assert [len(checks) for checks in looked] == [1, 2]  # storage, then Kafka and Redis
 
 
+class Refusing:
+    """Kafka that answers, but makes no topics."""
+
+    asked = 0
+
+    def __init__(self, *_arguments: object) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    partitions = check
+
+    def ensure_topics(self, _topics: object) -> None:
+        Refusing.asked += 1
+        raise Unavailable("Kafka: no topics")
+
+
+def test_topics_that_cannot_be_made(
+    produce: Produce,
+    emma: Path,
+    persuasion: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kafka that refuses to make the topics is asked once for all books."""
+    monkeypatch.setattr(making, "Admin", Refusing)
+    monkeypatch.setattr(making, "RedisCheckpoint", Refusing)
+    monkeypatch.setattr(Refusing, "asked", 0)
+    assert produce(emma, persuasion) == ExitCode.UNAVAILABLE
+    said = "not reachable: Kafka: no topics"
+    assert capsys.readouterr().err == f"e2a-produce: Emma: {said}\ne2a-produce: Persuasion: {said}\n"
+    assert Refusing.asked == 1
+
+
+def test_name_that_happens_to_be_in_the_message(
+    produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A book is named although its title is a word of what is said of it."""
+    books = [titled(tmp_path / f"in/{title}.epub", title) for title in ("Redis", "Emma")]
+    assert produce(*books) == ExitCode.UNAVAILABLE
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("e2a-produce: Redis: not reachable: ")
+    assert second.startswith("e2a-produce: Emma: not reachable: ")
+
+
+def test_title_that_would_move_the_cursor(
+    produce: Produce, merger: Merger, emma: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a title does to a terminal is left out of all that is shown; in a table a long one is cut."""
+    odd = titled(tmp_path / "in/od\x1bd.epub", f"O\u202edd {'very ' * 20}long")
+    merger.failures = {"Emma": "no such voice"}
+    for arguments in ([emma, odd], [odd, "--list-chapters"]):
+        produce(*arguments)
+        captured = capsys.readouterr()
+        shown = captured.out + captured.err
+        assert "Odd very" in shown
+        assert not any(unicodedata.category(each) in {"Cc", "Cf"} for each in shown.replace("\n", ""))
+        if odd is not arguments[0]:
+            assert rows(captured.out)[1][0] == f"Odd {'very ' * 20}"[:59] + "…"
+
+
 def test_detached(
     produce: Produce, merger: Merger, emma: Path, persuasion: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,9 +210,10 @@ def test_detached(
 def test_sequential(
     produce: Produce, emma: Path, persuasion: Path, asked: Asked, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without servers the books are made one after another."""
+    """Without servers the books are made one after another, with one engine."""
     assert produce(emma, persuasion, "--sequential") == ExitCode.BOOK_FAILED
     assert [plan.title for plan, _ in asked] == ["Emma", "Persuasion"]
+    assert asked.makers == 1
     assert [row[:2] for row in rows(capsys.readouterr().out)] == [["Emma", "failed"], ["Persuasion", "failed"]]
 
 
@@ -207,6 +272,20 @@ def test_partial(
     assert "the first chapter of 'Emma' is not finished yet" in captured.err
 
 
+def test_partial_of_books_that_would_be_the_same_file(
+    produce: Produce, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two books that would be fetched under one name the second is told, and does not replace the first."""
+    first, second = titled(tmp_path / "a/book.epub", "Emma"), titled(tmp_path / "b/book.epub", "Persuasion")
+    for path in (first, second):
+        submit(path, tmp_path / "storage", 1)
+    monkeypatch.setattr(looking.making, "sequential_mode", Excerpts)
+    arguments = ("--partial", "--sequential", "--output-dir", tmp_path / "out")
+    assert produce(first, second, *arguments) == ExitCode.CANNOT_WRITE
+    base = tmp_path / "out/book"
+    assert capsys.readouterr().err == f"e2a-produce: {second}: would be put where {first} is, as {base}\n"
+
+
 class Excerpts:
     """Sequential mode that has one chapter of every book."""
 
@@ -233,14 +312,19 @@ def test_interrupted(
     assert capsys.readouterr().err == "e2a-produce: stopped; the same command again goes on\n"
 
 
-def test_urgent(produce: Produce, merger: Merger, emma: Path) -> None:
+def test_urgent(
+    produce: Produce, merger: Merger, emma: Path, persuasion: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An urgent book is announced as one, and its jobs go before others; so they do when it is submitted again."""
+    monkeypatch.setattr(placement, "EXPRESS_SECONDS", 0)
+    assert produce(persuasion, "--detach") == ExitCode.OK
+    assert (len(merger.broker.take(CHAPTERS)), merger.broker.take(EXPRESS)) == (2, [])
+    merger.broker.take(EVENTS)
     for arguments in (["--urgent"], []):
         assert produce(emma, "--detach", *arguments) == ExitCode.OK
-    ((book_id,),) = [{event.book_id for event in merger.broker.messages(EVENTS) if isinstance(event, BookPlanned)}]
+    ((book_id,),) = [{event.book_id for event in merger.broker.take(EVENTS) if isinstance(event, BookPlanned)}]
     assert read_order(merger.store, book_id) == Order(urgent=True)
-    assert len(merger.broker.messages(EXPRESS)) == 4
-    assert merger.broker.messages(CHAPTERS) == []
+    assert (len(merger.broker.take(EXPRESS)), merger.broker.take(CHAPTERS)) == (4, [])
 
 
 @pytest.mark.parametrize("state", ["paused", "cancelled"])
