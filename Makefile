@@ -4,6 +4,8 @@ WORKERS ?= 2
 STORAGE ?= directory
 OUTPUT ?= audiobooks
 OPTIONS ?=
+# the commit whose services `make chaos` replaces by today's: the last one before retries, stealing and the express topic
+UPGRADE_FROM ?= 2e7b792
 # through the environment, not through the shell's eyes; BOOK also not through make's: its name may hold anything
 override BOOK := $(value BOOK)
 export BOOK WORKERS STORAGE OUTPUT
@@ -16,7 +18,7 @@ COQUI := .venv/.coqui
 SAMPLE := .e2a/sample.epub
 
 .DEFAULT_GOAL := help
-.PHONY: help audiobook setup coqui test test-fast lint format docs bench clean
+.PHONY: help audiobook setup coqui test test-fast lint format docs bench chaos clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +62,19 @@ bench: programs $(COQUI)  ## Measure reading, speech, assembly, and what the pip
 	@$(PYTHON) -m bench.assembly | tee bench/results/assembly.txt
 	@$(PYTHON) -m bench.quality | tee bench/results/quality.txt
 	@$(PYTHON) -m bench.speech | tee bench/results/speech.txt
+
+chaos: programs $(COMPLETE)  ## Prove the guarantees at length, an hour: faults, recovery, balance, scale; output in bench/results
+	@deploy/local/fetch-kafka >/dev/null
+	@deploy/local/fetch-minio >/dev/null
+	@mkdir -p bench/results
+	@$(PYTHON) -m bench.chaos | tee bench/results/chaos.txt
+	@$(PYTHON) -m bench.chaos --upgrade $(UPGRADE_FROM) | tee bench/results/upgrade.txt
+	@$(PYTHON) -m bench.once | tee bench/results/once.txt
+	@$(PYTHON) -m bench.zombie | tee bench/results/zombie.txt
+	@$(PYTHON) -m bench.recovery | tee bench/results/recovery.txt
+	@$(PYTHON) -m bench.balance | tee bench/results/balance.txt
+	@$(PYTHON) -m bench.scale | tee bench/results/scale.txt
+	@$(PYTHON) -m bench.costs | tee bench/results/costs.txt
 
 clean:  ## Remove the environment and what the local pipeline has stored
 	rm -rf .venv .e2a
