@@ -83,9 +83,9 @@ def make(running: Stack, kafka: str, plans: Sequence[Plan]) -> tuple[float, floa
     for plan in plans:
         store_plan(plan, store)
     began = time.time()
+    where = layouts(admin.partitions(), checkpoint.workers(), checkpoint.queue(), time.time())
     for plan in plans:
-        where = layouts(admin.partitions(), checkpoint.workers(), checkpoint.queue(), time.time())
-        ingest.publish(plan, plan.parts, publisher, where)
+        where = ingest.publish(plan, plan.parts, publisher, where).loaded(where)
     wait_until(lambda: all(is_made(running, plan) for plan in plans), 900)
     return began, time.time()
 
