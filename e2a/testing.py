@@ -237,6 +237,11 @@ class MemoryCheckpoint:
         with self._lock:
             return self._attempts.get(name, 0) if self._owner(name) in {holder, ""} else 0
 
+    def survive(self, name: str) -> None:
+        with self._lock:
+            if self._attempts.get(name, 0) > 1:
+                self._attempts[name] -= 1
+
     def dead(self) -> dict[str, int]:
         with self._lock:
             return {name: count for name, count in self._attempts.items() if count and not self._owner(name)}

@@ -18,7 +18,7 @@ from synth_consumer.speaker import POLL, Speaker, Spoken, Voice
 from synth_consumer.status import Status
 from synth_consumer.voices import Voices
 
-MAX_DEATHS = 3
+MAX_DEATHS = 5
 """How often a part may kill its worker before it is dead-lettered."""
 SENTENCES = 20
 """In a part, at least: what a part that is spoken gives an engine that says several at once."""

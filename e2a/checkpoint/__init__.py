@@ -103,6 +103,9 @@ class Checkpoint(Protocol):
     def dead(self) -> dict[str, int]:
         """Return the leases whose last holder died and that nobody holds now, and how many died of each in a row."""
 
+    def survive(self, name: str) -> None:
+        """Count one death less of a lease: its holder was only late; nothing happens where none is counted."""
+
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         """Hold a lease for `ttl` seconds more, also one that has run out and nobody took; False when it is not ours."""
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -20,6 +21,8 @@ class Leases(Protocol):
     def claim(self, name: str, holder: str, ttl: float) -> int: ...
 
     def deaths(self, name: str, holder: str) -> int: ...
+
+    def survive(self, name: str) -> None: ...
 
     def renew(self, name: str, holder: str, ttl: float) -> bool: ...
 
@@ -104,8 +107,7 @@ class LeaseKeeper:
                     return True
             except Unavailable:
                 return True
-            self._held.discard(name)
-        logger.warning("lease.lost", name=name)
+            self._lose(name)
         return False
 
     def keeps(self, name: str) -> bool:
@@ -134,8 +136,14 @@ class LeaseKeeper:
         for name in tuple(self._held):
             with self._lock:  # else a lease that is being released would be taken again
                 if name in self._held and not self._leases.renew(name, self._holder, TTL):
-                    self._held.discard(name)
-                    logger.warning("lease.lost", name=name)
+                    self._lose(name)
+
+    def _lose(self, name: str) -> None:
+        """Let go of a lease that somebody else has taken, who has counted us among the dead: we were only late."""
+        self._held.discard(name)
+        logger.warning("lease.lost", name=name)
+        with suppress(Unavailable):
+            self._leases.survive(name)
 
     def _run(self) -> None:
         while not self._stop.wait(TTL / 3):

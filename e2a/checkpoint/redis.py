@@ -41,6 +41,9 @@ redis.call('expire', KEYS[2], ARGV[3])
 redis.call('sadd', KEYS[3], ARGV[4])
 return attempt
 """
+_SURVIVE = """
+if tonumber(redis.call('get', KEYS[1]) or 0) > 1 then redis.call('decr', KEYS[1]) end
+"""
 _RENEW = """
 local holder = redis.call('get', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
@@ -104,6 +107,7 @@ class RedisCheckpoint:
         # a claim that is sent twice would count as two, and one of them as a death
         once = Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, retry=_NEVER)
         self._claim = once.register_script(_CLAIM)
+        self._survive = once.register_script(_SURVIVE)
         self._renew = self._redis.register_script(_RENEW)
         self._release = self._redis.register_script(_RELEASE)
         self._ready = self._redis.register_script(_READY)
@@ -239,6 +243,10 @@ class RedisCheckpoint:
                 self._redis.srem(CLAIMED, *forgotten)
         dead = zip(names, owners, attempts, strict=True)
         return {name: int(count) for name, owner, count in dead if owner is None and count is not None}
+
+    def survive(self, name: str) -> None:
+        with self._errors():
+            self._survive(keys=_lease_keys(name)[1:])
 
     def renew(self, name: str, holder: str, ttl: float) -> bool:
         with self._errors():

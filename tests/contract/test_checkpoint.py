@@ -187,6 +187,17 @@ class TestCheckpoint:
         checkpoint.release("part/x", "bert")
         assert checkpoint.dead() == {}
 
+    def test_counts_one_less_who_survived(self, checkpoint: Checkpoint) -> None:
+        """A death that was none is taken back, but no claim that still lives."""
+        for holder in ("anna", "bert"):
+            checkpoint.claim("part/x", holder, ttl=0.001)
+            pass_time(checkpoint)
+        checkpoint.survive("part/x")
+        assert checkpoint.dead() == {"part/x": 1}
+        checkpoint.survive("part/x")
+        checkpoint.survive("part/y")
+        assert checkpoint.dead() == {"part/x": 1}
+
     def test_renews_for_the_holder_only(self, checkpoint: Checkpoint) -> None:
         """Only who holds a lease can renew it."""
         checkpoint.claim("part/x", "anna", ttl=60)

@@ -238,6 +238,16 @@ def test_a_lease_that_another_took_is_lost(ours: LeaseKeeper, theirs: LeaseKeepe
         assert theirs.holds(name)
 
 
+def test_who_was_only_late_is_not_counted_dead(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
+    """A holder that was stopped, and goes on when another has taken its lease, takes back that it died."""
+    ours.claim(NAME)
+    clock.now += TTL + 1
+    assert theirs.claim(NAME) == 2
+    ours.renew()
+    clock.now += TTL + 1
+    assert ours.deaths(NAME) == 1
+
+
 def test_holding_is_renewing(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
     """A lease that is ours when it is asked for stays so for a lifetime, even if it had run out."""
     ours.claim(NAME)
