@@ -155,6 +155,7 @@ def test_a_service_that_dies_is_named(busy: Terminal, tmp_path: Path) -> None:
 
 def test_a_folder_of_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder is passed on as it is; what is not there is told before anything is started."""
+    (tmp_path / "book.epub").touch()
     monkeypatch.setattr(sys, "argv", ["audiobook", str(tmp_path), "--speed", "1.2"])
     _parser, known, more = audiobook.options()
     assert (known.book, more) == (tmp_path, ["--speed", "1.2"])
