@@ -8,6 +8,7 @@ import time
 from typing import NoReturn
 
 import stamina
+from aiokafka.errors import KafkaConnectionError
 from faust import Worker
 
 from e2a import log, metrics, service
@@ -84,6 +85,10 @@ def run() -> NoReturn:
         worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
         try:
             worker.execute_from_commandline()  # ends with SystemExit
+        except SystemExit as ended:
+            if isinstance(ended.__context__, KafkaConnectionError):  # Kafka has gone since its topics were looked at
+                raise Unavailable(f"Kafka {settings.kafka_bootstrap}: {ended.__context__}") from ended
+            raise
         finally:
             merger.cancel()
     raise AssertionError("unreachable: Faust's worker exits")
