@@ -16,7 +16,7 @@ from typing import Any
 
 import faust
 import stamina
-from aiokafka.errors import IllegalStateError  # type: ignore[import-untyped]
+from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 
 from e2a import log, metrics
