@@ -69,9 +69,15 @@ def assemblies(notes: Notes, deaths: Iterable[tuple[str, float]]) -> list[Assemb
     ends: dict[tuple[str, str], list[Note]] = defaultdict(list)
     for note in notes(ASSEMBLED):
         ends[note.who, note.of].append(note)
+    begun = notes(ASSEMBLY)
     found = []
-    for note in notes(ASSEMBLY):
+    for note in begun:
         end = next((each.time for each in ends[note.who, note.of] if each.time >= note.time), None)
+        # one merger begins a book again only when it has given up: no end is noted of that
+        again = [each.time for each in begun if (each.who, each.of) == (note.who, note.of) and each.time > note.time]
+        if again and (end is None or again[0] < end):
+            found.append(Assembly(note.of, note.who, note.time, again[0], whole=False))
+            continue
         last = end or died.get(note.who, time.time())
         found.append(Assembly(note.of, note.who, note.time, last, end is not None))
     return found
