@@ -41,6 +41,8 @@ _HOPELESS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHTS,
 }
 """Errors that waiting does not mend, and what to do."""
+_GROUP_GONE = "The group id does not exist"
+"""Fatal under KIP-848: the broker has removed the group, as it does when its topic is, while we were in it."""
 
 logger = log.get(__name__)
 
@@ -91,7 +93,9 @@ class Membership:
         self.waiting: deque[Job] = deque()
         self.in_hand: list[Work] = []
         self._group = config["group.id"]
+        self._config = config
         self._consumer = Consumer(config)
+        self._dead: list[Consumer] = []
         self._publish = publish
         self._let_go: list[Future[Outcome]] = []
         self._epochs: dict[int, int] = {}
@@ -117,6 +121,15 @@ class Membership:
             [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
+    def _join_anew(self) -> None:
+        """Join with another consumer: one that has met a fatal error is of no use."""
+        logger.warning("bus.group_gone", group=self._group)
+        self._forget(set(self._epochs))
+        self._dead.append(self._consumer)  # to close it would call back into what is the next one's
+        self._consumer = Consumer(self._config)
+        self._paused = False
+        self.join()
+
     def leave(self) -> None:
         """Give all partitions away, with what is in hand; returns when the group knows."""
         self.abandon()
@@ -133,6 +146,9 @@ class Membership:
         if message is None:
             return False
         if error := message.error():
+            if error.code() == KafkaError._FATAL and _GROUP_GONE in error.str():
+                self._join_anew()
+                return True
             if (remedy := _HOPELESS.get(error.code())) is not None:
                 raise UserError(f"Kafka, group {self._group}: {error.str()}; {remedy}", ExitCode.CONFIG)
             logger.warning("bus.consumer_error", code=error.name(), message=error.str())

@@ -52,6 +52,7 @@ class Script:
         self.topic = topic
         self.first = first
         self.polls = 0
+        self.subscribed = 0
         self.deadline = time.monotonic() + 30
         self.delivered = 0
         self.owned = set(partitions)
@@ -67,6 +68,7 @@ class Script:
         self.on_lost: Callable[..., None]
 
     def subscribe(self, topics: list[str], **callbacks: Callable[..., None]) -> None:
+        self.subscribed += 1
         assert topics == [self.topic]
         self.on_assign, self.on_lost = callbacks["on_assign"], callbacks["on_lost"]
         self.on_assign(self, self.assignment())

@@ -337,6 +337,15 @@ def test_other_errors_are_waited_for(run: Loop) -> None:
     run(script, done, stop)
 
 
+def test_a_group_that_the_broker_has_removed_is_joined_anew(run: Loop) -> None:
+    """Under KIP-848 a removed group is fatal for its consumer, not for the worker: it joins with another one."""
+    script, stop = Script(0), threading.Event()
+    script.errors = [KafkaError(KafkaError._FATAL, "Fatal error: Broker: The group id does not exist")]
+    script.after_poll = lambda: script.committed == {0: 1} and stop.set()
+    run(script, done, stop)
+    assert script.subscribed == 2
+
+
 def test_a_topic_that_was_made_anew_is_read_from_its_beginning(run: Loop) -> None:
     """Offsets of the old topic mean nothing in the new one: the group starts at 0 again, and all of it is done."""
     script, stop = Script(0, 0, 0), threading.Event()
