@@ -16,17 +16,14 @@ from redis import Redis
 
 from bench.plans import made_plan, store_plan
 from e2a import log
-from e2a.bus import Admin, KafkaBacklog, KafkaPublisher
+from e2a.bus import Admin, KafkaPublisher
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
 from e2a.messages import PartDone
 from e2a.placement import layouts
 from e2a.plan import Plan
-from e2a.settings import SynthSettings
-from e2a.storage import DirectoryStore
-from merger.books import Books
-from merger.jobs import Jobs
-from merger.merge import Merger
-from merger.sweep import Sweep
+from e2a.settings import MergerSettings, SynthSettings
+from e2a.storage import open_store
+from merger.__main__ import compose
 from producer import ingest
 from synth_consumer.engines.simulated import SimulatedEngine
 from synth_consumer.in_hand import Recent
@@ -61,38 +58,6 @@ class Scales:
         return int(self._redis.info("stats")["total_commands_processed"])
 
 
-def composed(
-    store: DirectoryStore, checkpoint: RedisCheckpoint, kafka: str, leases: LeaseKeeper
-) -> tuple[Merger, Sweep]:
-    """Return a merger and its sweep, wired as e2a-merge wires them."""
-    admin, publisher = Admin(kafka, 10), KafkaPublisher(kafka, 60)
-    books = Books(store, checkpoint, time.time)
-    jobs = Jobs(
-        store=store,
-        checkpoint=checkpoint,
-        books=books,
-        publisher=publisher,
-        partitions=admin.partitions,
-        clock=time.time,
-    )
-    merger = Merger(
-        store=store, checkpoint=checkpoint, books=books, jobs=jobs, publisher=publisher, leases=leases, first_wait=5.0
-    )
-    sweep = Sweep(
-        store=store,
-        checkpoint=checkpoint,
-        books=books,
-        jobs=jobs,
-        merger=merger,
-        leases=leases,
-        backlog=KafkaBacklog(kafka, 30),
-        admin=admin,
-        partitions=PARTITIONS,
-        clock=time.time,
-    )
-    return merger, sweep
-
-
 def events(plan: Plan) -> list[PartDone]:
     """Return that the first hundred parts are done."""
     return [
@@ -105,10 +70,11 @@ def costs(folder: Path, kafka: str, redis: str, parts: int) -> dict[str, Cost]:
     """Return what a book of that many parts costs."""
     Redis.from_url(redis).flushall()
     empty_topics(kafka, PARTITIONS)
-    store, checkpoint, scales = DirectoryStore(folder / str(parts), 10), RedisCheckpoint(redis), Scales(redis)
+    settings = MergerSettings(kafka_bootstrap=kafka, storage=str(folder / str(parts)), partitions=PARTITIONS)
+    store, checkpoint, scales = open_store(settings), RedisCheckpoint(redis), Scales(redis)
     queued, unsent = (made_plan(number, [60] * parts) for number in (1, 2))
     with LeaseKeeper(checkpoint, "merger") as leases:
-        merger, sweep = composed(store, checkpoint, kafka, leases)
+        merger, sweep = compose(settings, store, checkpoint, KafkaPublisher(kafka, 60), leases)
         checkpoint.declare_whole()
         store_plan(queued, store)
         found = {"seed": scales.cost(lambda: merger.on_event(ingest.BookPlanned(book_id=queued.book_id)))}

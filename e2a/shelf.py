@@ -7,25 +7,33 @@ may be done again, also after it was cut short.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Literal, NamedTuple, TypeVar
 
-from pydantic import ValidationError
-
 from e2a.bus import Publisher
-from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, Progress, Stage, WorkerRecord, progress
+from e2a.checkpoint import (
+    PART,
+    BookRecord,
+    Checkpoint,
+    PartRecord,
+    Progress,
+    Stage,
+    WorkerRecord,
+    assembly_lease,
+    excerpt_lease,
+    part_lease,
+    part_record,
+    progress,
+)
 from e2a.errors import ExitCode, Unavailable, UserError
 from e2a.messages import BookChanged, PartsWanted
 from e2a.plan import Order, Plan
-from e2a.storage import ObjectStore, book_ids, keys, read_order, read_plan, read_report, read_sidecar
+from e2a.storage import ObjectStore, book_ids, has_plan, keys, read_order, read_plan, read_report, read_sidecar
 from e2a.topics import EVENTS
 
 LEAST = 4
 """Characters of a book's id, or of its title, that may stand for it."""
 POLL = 0.25
 """Seconds between looks whether a book that is being removed is let go."""
-PART = "part/"
-"""What the leases of parts begin with."""
 Condition = Stage | Literal["submitted", "incomplete", "removing"]
 """What is to be said of a book beside its stages: that only storage knows it, that it has no plan that can be read, or
 that its removal is not finished."""
@@ -149,7 +157,11 @@ class Shelf:
     def parts(self, plan: Plan) -> dict[int, PartRecord]:
         """Return how far the parts of a book have got; where the checkpoint does not say, whether they are stored."""
         known = self._ask(lambda: self._checkpoint.parts(plan.book_id))
-        return known or {part.index: self._stored(plan, part.index) for part in plan.parts}
+        bitrate = plan.output.bitrate
+        return known or {
+            part.index: part_record(part, read_sidecar(self._store, part.digest, bitrate), bitrate)
+            for part in plan.parts
+        }
 
     def pause(self, book_id: str) -> None:
         """Have nobody begin another part of a book until it is resumed."""
@@ -215,7 +227,7 @@ class Shelf:
         return self._ask(lambda: self._checkpoint.book(book_id))
 
     def _condition(self, book_id: str, order: Order, record: BookRecord | None) -> Condition:
-        if self._store.size(keys.book(book_id, keys.PLAN)) is None:
+        if not has_plan(self._store, book_id):
             retired = self._store.size(keys.book(book_id, keys.REMOVED)) is not None
             return "removing" if retired else "incomplete"
         if (record and record.stage == "done") or read_report(self._store, book_id):
@@ -226,16 +238,8 @@ class Shelf:
             return record.stage
         return "submitted" if read_plan(self._store, book_id) else "incomplete"
 
-    def _stored(self, plan: Plan, index: int) -> PartRecord:
-        part = plan.parts[index]
-        sidecar = read_sidecar(self._store, part.digest, plan.output.bitrate)
-        record = PartRecord(chapter=part.chapter, estimate=part.estimate)
-        if sidecar is None:
-            return record
-        return record.model_copy(update={"state": "done", "audio_seconds": sidecar.seconds, "worker": sidecar.worker})
-
     def _require_unfinished(self, book_id: str) -> None:
-        if self._store.size(keys.book(book_id, keys.PLAN)) is None:
+        if not has_plan(self._store, book_id):
             said = "has no plan in storage: submit it again, or remove it"
             raise UserError(f"{self.title(book_id)!r} ({book_id}) {said}", ExitCode.NO_INPUT)
         if read_report(self._store, book_id):
@@ -253,9 +257,7 @@ class Shelf:
             raise Unavailable(f"nobody was told: {error}; the same command again does") from error
 
     def _retired(self, book_id: str) -> Plan | None:
-        with suppress(KeyError, ValidationError):
-            return Plan.model_validate_json(self._store.get(keys.book(book_id, keys.REMOVED)))
-        return None
+        return read_plan(self._store, book_id, keys.REMOVED)
 
     def _retire(self, book_id: str) -> Plan | None:
         """Take the plan of a book away, and return it: from where it is kept when it was taken away before."""
@@ -277,7 +279,7 @@ class Shelf:
     def _holders(self, book_id: str, parts: set[str]) -> tuple[set[str], list[str]]:
         """Return the parts that workers are at, and why something of the book may come back."""
         stage = self._ask(lambda: self._checkpoint.stage(book_id))
-        leases = [f"{PART}{digest}" for digest in parts] + [f"assembly/{book_id}", f"excerpt/{book_id}"]
+        leases = [*map(part_lease, parts), assembly_lease(book_id), excerpt_lease(book_id)]
         held = self._ask(lambda: self._checkpoint.held(leases)) or set()
         busy = {name.removeprefix(PART) for name in held if name.startswith(PART)}
         said = {
@@ -318,7 +320,7 @@ class Shelf:
             plan = read_plan(self._store, book_id)
             if plan:
                 left -= {part.digest for part in plan.parts}
-            elif self._store.size(keys.book(book_id, keys.PLAN)) is not None:
+            elif has_plan(self._store, book_id):
                 unread = book_id
         return left, unread
 

@@ -12,11 +12,11 @@ from aiokafka.errors import KafkaConnectionError
 from faust import Worker
 
 from e2a import log, metrics, service
-from e2a.bus import Admin, KafkaBacklog, KafkaPublisher
-from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
+from e2a.bus import Admin, KafkaBacklog, KafkaPublisher, Publisher
+from e2a.checkpoint import Checkpoint, LeaseKeeper, RedisCheckpoint
 from e2a.errors import Unavailable
 from e2a.settings import MergerSettings, load
-from e2a.storage import open_store
+from e2a.storage import ObjectStore, open_store
 from e2a.topics import topics
 from merger import ffmpeg, scratch
 from merger.app import build
@@ -48,39 +48,8 @@ def run() -> NoReturn:
         with attempt:
             checkpoint.check()
     publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
-    admin = Admin(settings.kafka_bootstrap, SWEEP_PATIENCE)
-    quick = open_store(settings.model_copy(update={"patience": STORE_PATIENCE}))
-    books = Books(quick, checkpoint, time.time)
-    jobs = Jobs(
-        store=quick,
-        checkpoint=checkpoint,
-        books=books,
-        publisher=publisher,
-        partitions=admin.partitions,
-        clock=time.time,
-    )
     with LeaseKeeper(checkpoint, f"merger-{socket.gethostname()}-{os.getpid()}") as leases:
-        merger = Merger(
-            store=store,
-            checkpoint=checkpoint,
-            books=books,
-            jobs=jobs,
-            publisher=publisher,
-            leases=leases,
-            first_wait=settings.backoff,
-        )
-        sweep = Sweep(
-            store=quick,
-            checkpoint=checkpoint,
-            books=books,
-            jobs=jobs,
-            merger=merger,
-            leases=leases,
-            backlog=KafkaBacklog(settings.kafka_bootstrap, SWEEP_PATIENCE),
-            admin=admin,
-            partitions=settings.partitions,
-            clock=time.time,
-        )
+        merger, sweep = compose(settings, store, checkpoint, publisher, leases)
         app = build(settings, merger, sweep, publisher)
         worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
         try:
@@ -92,6 +61,57 @@ def run() -> NoReturn:
         finally:
             merger.cancel()
     raise AssertionError("unreachable: Faust's worker exits")
+
+
+def compose(
+    settings: MergerSettings,
+    store: ObjectStore,
+    checkpoint: Checkpoint,
+    publisher: Publisher,
+    leases: LeaseKeeper,
+) -> tuple[Merger, Sweep]:
+    """Return a merger and its sweep.
+
+    Args:
+        settings: where the servers are.
+        store: for as long as it takes; what must not wait opens it again.
+        checkpoint: how far every book has got.
+        publisher: where events and jobs go.
+        leases: of this merger.
+    """
+    admin = Admin(settings.kafka_bootstrap, SWEEP_PATIENCE)
+    quick = open_store(settings.model_copy(update={"patience": STORE_PATIENCE}))
+    books = Books(quick, checkpoint, time.time)
+    jobs = Jobs(
+        store=quick,
+        checkpoint=checkpoint,
+        books=books,
+        publisher=publisher,
+        partitions=admin.partitions,
+        clock=time.time,
+    )
+    merger = Merger(
+        store=store,
+        checkpoint=checkpoint,
+        books=books,
+        jobs=jobs,
+        publisher=publisher,
+        leases=leases,
+        first_wait=settings.backoff,
+    )
+    sweep = Sweep(
+        store=quick,
+        checkpoint=checkpoint,
+        books=books,
+        jobs=jobs,
+        merger=merger,
+        leases=leases,
+        backlog=KafkaBacklog(settings.kafka_bootstrap, SWEEP_PATIENCE),
+        admin=admin,
+        partitions=settings.partitions,
+        clock=time.time,
+    )
+    return merger, sweep
 
 
 def main() -> None:

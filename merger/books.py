@@ -4,13 +4,10 @@ import threading
 from collections.abc import Callable
 
 from e2a import log
-from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, Stage, new_book
+from e2a.checkpoint import STOPPED, BookRecord, Checkpoint, PartRecord, Stage, new_book, part_record
 from e2a.plan import Order, Part
 from e2a.report import Report
 from e2a.storage import ObjectStore, read_order, read_plan, read_report, read_sidecar
-
-STOPPED: dict[str, Stage] = {"paused": "paused", "cancelled": "cancelled"}
-"""The stage of a book that is not wanted, by the state of its order."""
 
 logger = log.get(__name__)
 
@@ -48,7 +45,7 @@ class Books:
         report = read_report(self._store, book_id)
         parts = {part.index: self.as_stored(part, plan.output.bitrate) for part in plan.parts}
         update: dict[str, object] = {"resumed_seconds": sum(record.audio_seconds for record in parts.values())}
-        update |= {"stage": STOPPED.get(order.state, "synthesising"), "urgent": order.urgent}
+        update |= {"stage": _stage(order, "synthesising"), "urgent": order.urgent}
         update |= outcome(report) if report else {}
         with self._lock:
             known = self._checkpoint.book(book_id)
@@ -60,19 +57,7 @@ class Books:
 
     def as_stored(self, part: Part, bitrate: int) -> PartRecord:
         """Return the record of a part as storage shows it."""
-        record = PartRecord(chapter=part.chapter, estimate=part.estimate)
-        sidecar = read_sidecar(self._store, part.digest, bitrate)
-        if sidecar is None:
-            return record
-        return record.model_copy(
-            update={
-                "state": "done",
-                "audio_seconds": sidecar.seconds,
-                "audio_bytes": sidecar.aac[bitrate].size,
-                "worker": sidecar.worker,
-                "retakes": sidecar.retakes,
-            }
-        )
+        return part_record(part, read_sidecar(self._store, part.digest, bitrate), bitrate)
 
     def update(self, book_id: str, **values: object) -> None:
         """Change a book's record. Raises `NotRecorded` when it is not known."""
@@ -92,7 +77,7 @@ class Books:
         """Record what is wanted of a book; one that is done stays done. Raises `NotRecorded` when it is not known."""
 
         def change(book: BookRecord) -> BookRecord:
-            stage = STOPPED.get(order.state, "synthesising" if book.stage in STOPPED else book.stage)
+            stage = _stage(order, "synthesising" if book.stage in STOPPED else book.stage)
             stage = "done" if book.stage == "done" else stage
             reason = book.reason if stage == book.stage else ""
             update = {"stage": stage, "reason": reason, "urgent": order.urgent, "last_update": self._clock()}
@@ -110,3 +95,8 @@ def outcome(report: Report) -> dict[str, object]:
         "audio_bytes": report.audio_bytes,
         "reason": "",
     }
+
+
+def _stage(order: Order, wanted: Stage) -> Stage:
+    """Return the stage of a book that is as it is ordered, which is that one when it is wanted."""
+    return wanted if order.state == "wanted" else order.state

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from e2a import log, metrics
 from e2a.bus import Publisher
-from e2a.checkpoint import Checkpoint, LeaseKeeper, NotRecorded, Stage
+from e2a.checkpoint import STOPPED, Checkpoint, LeaseKeeper, NotRecorded, Stage, assembly_lease, excerpt_lease
 from e2a.errors import Retryable
 from e2a.messages import (
     BookChanged,
@@ -29,10 +29,10 @@ from e2a.messages import (
 )
 from e2a.plan import Part, Plan
 from e2a.report import Report
-from e2a.storage import ObjectStore, keys, read_master, read_order, read_plan, read_report
+from e2a.storage import ObjectStore, has_plan, keys, read_master, read_order, read_plan, read_report
 from e2a.topics import EVENTS
 from merger.assembly import assemble
-from merger.books import STOPPED, Books, outcome
+from merger.books import Books, outcome
 from merger.excerpt import PARTIAL, assemble_finished
 from merger.faults import AssemblyFailed, CorruptParts, Superseded, TextLost
 from merger.fold import again, backoff, fold, found, is_spent, lost, missing, verdict, wanted
@@ -102,7 +102,7 @@ class Merger:
         """Fold an event into the checkpoint; return what is to be done now, if anything."""
         work: Work | None = None
         if isinstance(event, PartialWanted):
-            work = Work(_excerpt_lease(event.book_id), partial(self.excerpt, event.book_id))
+            work = Work(excerpt_lease(event.book_id), partial(self.excerpt, event.book_id))
         elif isinstance(event, PartDone | PartFailed):
             self._fold(event)
             work = self._next(event.book_id)
@@ -136,7 +136,7 @@ class Merger:
 
     def conclude(self, book_id: str) -> None:
         """Assemble a book that has all its parts, or fail one that never will, unless somebody else does."""
-        lease = _lease(book_id)
+        lease = assembly_lease(book_id)
         if not self._leases.claim(lease):
             return
         try:
@@ -153,7 +153,7 @@ class Merger:
 
     def excerpt(self, book_id: str) -> None:
         """Assemble the chapters that are finished so far, from the first on, unless somebody else does."""
-        lease = _excerpt_lease(book_id)
+        lease = excerpt_lease(book_id)
         if not self._leases.claim(lease):
             return
         try:
@@ -168,7 +168,7 @@ class Merger:
             self._leases.release(lease)
 
     def _conclusion(self, book_id: str) -> Work:
-        return Work(_lease(book_id), partial(self.conclude, book_id))
+        return Work(assembly_lease(book_id), partial(self.conclude, book_id))
 
     def _next(self, book_id: str) -> Work | None:
         """Return the book's conclusion when it is known and nothing of it is pending any more."""
@@ -281,10 +281,10 @@ class Merger:
 
         A lease that ran out and was taken and given back is free again, so the lease alone does not tell.
         """
-        stage = self._checkpoint.stage(book_id) if self._leases.holds(_lease(book_id)) else "done"
+        stage = self._checkpoint.stage(book_id) if self._leases.holds(assembly_lease(book_id)) else "done"
         if stage == "done":
             raise Superseded(f"{book_id} is another merger's")
-        if stage is None and self._store.size(keys.book(book_id, keys.PLAN)) is None:
+        if stage is None and not has_plan(self._store, book_id):
             raise NotRecorded(book_id)
 
     def _announce(self, report: Report) -> None:
@@ -357,11 +357,3 @@ class Merger:
             self._books.enter(book_id, "synthesising")
         metrics.BOOKS.labels("failed").inc()
         logger.warning("merge.book_failed", book=book_id, reason=reason)
-
-
-def _lease(book_id: str) -> str:
-    return f"assembly/{book_id}"
-
-
-def _excerpt_lease(book_id: str) -> str:
-    return f"excerpt/{book_id}"

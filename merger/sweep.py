@@ -11,19 +11,17 @@ from typing import Protocol
 
 from e2a import log
 from e2a.bus import Backlog
-from e2a.checkpoint import Checkpoint, LeaseKeeper, NotRecorded, QueuedWork, QueueRecord
+from e2a.checkpoint import PART, Checkpoint, LeaseKeeper, NotRecorded, QueuedWork, QueueRecord, part_lease
 from e2a.checkpoint.records import SILENT
 from e2a.errors import Retryable
 from e2a.plan import Plan
-from e2a.storage import ObjectStore, book_ids, keys, read_plan
+from e2a.storage import ObjectStore, book_ids, has_plan, keys, read_plan
 from e2a.topics import Topic, topics
 from merger.books import Books
 from merger.jobs import Jobs
 from merger.merge import Merger, Work
 
 LEASE = "sweep"
-PART = "part/"
-"""What the leases of parts begin with."""
 GRACE = 10.0
 """Seconds after the announcement of a book in which its jobs are still being published."""
 SLICE = 1.0
@@ -166,7 +164,7 @@ class Sweep:
     def _match(self, book_id: str) -> bool:
         """Record a book that has a plan, forget one that has none; say whether it is recorded."""
         is_known = self._checkpoint.stage(book_id) is not None
-        if self._store.size(keys.book(book_id, keys.PLAN)) is not None:
+        if has_plan(self._store, book_id):
             return is_known or self._books.seed(book_id, unless_known=True)
         if is_known:
             self._checkpoint.forget(book_id)
@@ -248,7 +246,7 @@ class Sweep:
         return [] if is_young else [index for index in free if (book_id, index) in self._suspects]
 
     def _lease(self, book_id: str, index: int) -> str:
-        return f"{PART}{self._digests[book_id][index]}"
+        return part_lease(self._digests[book_id][index])
 
     def _take_up(self, plan: Plan, fallen: list[int]) -> None:
         try:

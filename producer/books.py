@@ -11,12 +11,12 @@ from typer import Argument, Option
 
 from e2a import __version__, log
 from e2a.bus import KafkaPublisher, Letter, read_letters
-from e2a.checkpoint import RedisCheckpoint
+from e2a.checkpoint import STOPPED, RedisCheckpoint
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.settings import ProducerSettings, load
 from e2a.shelf import Shelf, Shelved
 from e2a.storage import open_store
-from producer import catalogue, deadletters, follow, terminal
+from producer import catalogue, deadletters, terminal
 from producer.terminal import console, note, say, show_table
 
 PROGRAM = "e2a-books"
@@ -103,7 +103,7 @@ def resume(books: References) -> int:
 
     def resume_one(shelf: Shelf, book: Shelved) -> str:
         shelf.resume(book.book_id)
-        return f"{book.name} {'goes on' if book.condition in follow.STOPPED else 'is not paused'}"
+        return f"{book.name} {'goes on' if book.condition in STOPPED else 'is not paused'}"
 
     return _each(books, resume_one)
 

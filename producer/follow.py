@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
-from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, progress
+from e2a.checkpoint import STOPPED, BookRecord, Checkpoint, PartRecord, progress
 from e2a.checkpoint import Progress as Numbers
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.report import Report
-from e2a.storage import ObjectStore, keys, read_report
+from e2a.storage import ObjectStore, has_plan, keys, read_report
 from producer.terminal import printable
 
 POLL = 0.5
@@ -24,8 +24,6 @@ BAR_WIDTH = 24
 """Width of the progress bar, in characters: beside it the numbers still fit in 80."""
 TITLE_WIDTH = 16
 """Most characters of a title beside its bar, where several books have one each."""
-STOPPED = {"paused", "cancelled"}
-"""Stages of a book that is not wanted."""
 PATIENCE = 10.0
 """Seconds without progress after which the reader is told who is missing."""
 
@@ -84,7 +82,7 @@ class Follower:
             return Look(numbers, note, ended=True)
         if book is not None:
             return Look(numbers, note, *_end(book))
-        if _is_removed(self._store, self._book_id):
+        if not has_plan(self._store, self._book_id):
             return Look(numbers, note, ended=True, reason="it was removed")
         return Look(numbers, note)
 
@@ -141,10 +139,6 @@ def _end(book: BookRecord) -> tuple[bool, str]:
     return book.stage in {"done", "failed"}, book.reason
 
 
-def _is_removed(store: ObjectStore, book_id: str) -> bool:
-    return store.size(keys.book(book_id, keys.PLAN)) is None
-
-
 def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object], show: Show) -> Report:
     """Have the merger put the finished chapters of a book into storage; return their report.
 
@@ -168,7 +162,7 @@ def follow_partial(store: ObjectStore, book_id: str, *, ask: Callable[[], object
                 asked = now
             if report := read_report(store, book_id, keys.partial_report):
                 return report
-            if _is_removed(store, book_id):
+            if not has_plan(store, book_id):
                 raise UserError(f"book {book_id} was removed", ExitCode.NO_INPUT)
         except Retryable as error:
             note = f"waiting: {error}"

@@ -2,11 +2,9 @@
 
 from typing import Protocol
 
-from e2a.checkpoint import PartRecord, Stage
+from e2a.checkpoint import STOPPED, PartRecord, Stage
 from e2a.errors import Unavailable
-from e2a.storage import ObjectStore, keys
-
-_STOPPED: frozenset[Stage | None] = frozenset(["paused", "cancelled"])
+from e2a.storage import ObjectStore, has_plan
 
 
 class Stages(Protocol):
@@ -36,14 +34,14 @@ class Orders:
             record = self._stages.part(book_id, part)
         except Unavailable:
             return True
-        if stage in _STOPPED or (record is not None and record.state == "failed"):
+        if stage in STOPPED or (record is not None and record.state == "failed"):
             return False
         return stage is not None or self._has_plan(book_id)
 
     def is_stopped(self, book_id: str) -> bool:
         """Say whether a book is paused or cancelled; storage is not asked."""
         try:
-            return self._stages.stage(book_id) in _STOPPED
+            return self._stages.stage(book_id) in STOPPED
         except Unavailable:
             return False
 
@@ -56,6 +54,6 @@ class Orders:
 
     def _has_plan(self, book_id: str) -> bool:
         try:
-            return self._store.size(keys.book(book_id, keys.PLAN)) is not None
+            return has_plan(self._store, book_id)
         except Unavailable:
             return True

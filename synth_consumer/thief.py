@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Protocol
 
 from e2a import log
-from e2a.checkpoint import PartRecord, QueueRecord, Stage
+from e2a.checkpoint import PartRecord, QueueRecord, Stage, part_lease
 from e2a.errors import Unavailable
 from e2a.messages import ChapterJob, chapter_job
 from e2a.plan import Part, Plan
@@ -111,7 +111,7 @@ class Thief:
     def _free(self, parts: Sequence[Part]) -> list[Part]:
         """Return the first of some parts that nobody is at, at most `CHOICE`; those that follow are not looked up."""
         for start in range(0, len(parts), AT_ONCE):
-            leases = {f"part/{each.digest}": each for each in parts[start : start + AT_ONCE]}
+            leases = {part_lease(each.digest): each for each in parts[start : start + AT_ONCE]}
             held = self._checkpoint.held(list(leases))
             free = (each for name, each in leases.items() if name not in held and each.digest not in self._recent)
             if found := list(islice(free, CHOICE)):

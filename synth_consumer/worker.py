@@ -4,7 +4,7 @@ import threading
 import time
 
 from e2a import log, metrics
-from e2a.checkpoint import LeaseKeeper
+from e2a.checkpoint import LeaseKeeper, part_lease
 from e2a.errors import Poison, Retryable, Unavailable
 from e2a.messages import ChapterJob, PartDone
 from e2a.plan import Sidecar
@@ -105,7 +105,7 @@ class Worker:
 
     def _handle(self, job: ChapterJob, abandoned: threading.Event) -> PartDone | None:
         self._check_engine(job)
-        lease = f"part/{job.part.digest}"
+        lease = part_lease(job.part.digest)
         suspect = self._leases.deaths(lease) > 0
         with self._gate.turn(alone=suspect, abandoned=abandoned) as turn:
             if turn is None or abandoned.is_set():

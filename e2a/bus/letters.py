@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from e2a.bus.config import client
+from e2a.bus.config import reader
 from e2a.errors import Poison, Unavailable
 from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
 from e2a.topics import DEAD_LETTERS
@@ -34,10 +34,10 @@ def read_letters(bootstrap: str, patience: float, first: int = 0) -> Iterator[Le
     Raises:
         Unavailable: the cluster did not answer; the message names its address.
     """
-    reader = Consumer(client(bootstrap) | {"group.id": "e2a.letters", "enable.auto.commit": False})
+    consumer = Consumer(reader(bootstrap))
     try:
         try:
-            low, high = reader.get_watermark_offsets(TopicPartition(DEAD_LETTERS, 0), timeout=patience)
+            low, high = consumer.get_watermark_offsets(TopicPartition(DEAD_LETTERS, 0), timeout=patience)
         except KafkaException as error:
             if error.args[0].code() in _MISSING:
                 return
@@ -45,9 +45,9 @@ def read_letters(bootstrap: str, patience: float, first: int = 0) -> Iterator[Le
         number = max(low, first)
         if number >= high:
             return
-        reader.assign([TopicPartition(DEAD_LETTERS, 0, number)])
+        consumer.assign([TopicPartition(DEAD_LETTERS, 0, number)])
         while number < high:
-            message = reader.poll(patience)
+            message = consumer.poll(patience)
             if message is None:
                 raise Unavailable(f"Kafka {bootstrap}: no answer in {patience} s")
             if refusal := message.error():
@@ -55,7 +55,7 @@ def read_letters(bootstrap: str, patience: float, first: int = 0) -> Iterator[Le
             number = (message.offset() or 0) + 1
             yield Letter(number - 1, message.timestamp()[1] / 1000, read_letter(message.value() or b"", number - 1))
     finally:
-        reader.close()
+        consumer.close()
 
 
 def read_letter(raw: bytes, number: int) -> DeadLetter:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from e2a.checkpoint.leases import LeaseKeeper
+from e2a.checkpoint.leases import PART, LeaseKeeper, assembly_lease, excerpt_lease, part_lease
 from e2a.checkpoint.records import (
     ACTIVE,
+    STOPPED,
     BookRecord,
     NotRecorded,
     PartRecord,
@@ -15,6 +16,7 @@ from e2a.checkpoint.records import (
     Stage,
     WorkerRecord,
     new_book,
+    part_record,
     progress,
     view,
 )
@@ -22,6 +24,8 @@ from e2a.checkpoint.redis import RedisCheckpoint
 
 __all__ = [
     "ACTIVE",
+    "PART",
+    "STOPPED",
     "BookRecord",
     "Checkpoint",
     "LeaseKeeper",
@@ -33,7 +37,11 @@ __all__ = [
     "RedisCheckpoint",
     "Stage",
     "WorkerRecord",
+    "assembly_lease",
+    "excerpt_lease",
     "new_book",
+    "part_lease",
+    "part_record",
     "progress",
     "view",
 ]

@@ -9,6 +9,8 @@ from typing import Protocol, Self
 from e2a import log
 from e2a.errors import Unavailable
 
+PART = "part/"
+"""What the names of the leases of parts begin with."""
 TTL = 6.0
 """Seconds after which a lease of a dead holder is free."""
 
@@ -148,3 +150,18 @@ class LeaseKeeper:
     def _run(self) -> None:
         while not self._stop.wait(TTL / 3):
             self.renew()
+
+
+def part_lease(digest: str) -> str:
+    """Return the name of the lease of a part."""
+    return PART + digest
+
+
+def assembly_lease(book_id: str) -> str:
+    """Return the name of the lease of a book that is assembled."""
+    return f"assembly/{book_id}"
+
+
+def excerpt_lease(book_id: str) -> str:
+    """Return the name of the lease of a book whose finished chapters are assembled."""
+    return f"excerpt/{book_id}"

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from e2a.plan import Frozen, Plan, Retake
+from e2a.plan import Frozen, Part, Plan, Retake, Sidecar
 
 PartState = Literal["pending", "done", "failed"]
 Stage = Literal["synthesising", "assembling", "done", "failed", "paused", "cancelled"]
 ACTIVE: frozenset[Stage] = frozenset(["synthesising", "assembling"])
 """Stages in which somebody works on a book, or should."""
+STOPPED: frozenset[Stage | None] = frozenset(["paused", "cancelled"])
+"""Stages of a book that is not wanted."""
 SILENT = 10.0
 """Seconds without a heartbeat after which a worker counts as silent."""
 
@@ -159,6 +161,28 @@ def new_book(plan: Plan, now: float) -> BookRecord:
         start_time=now,
         resumed_at=now,
         last_update=now,
+    )
+
+
+def part_record(part: Part, sidecar: Sidecar | None, bitrate: int) -> PartRecord:
+    """Return the record of a part as storage shows it.
+
+    Args:
+        part: of a plan.
+        sidecar: of its audio; None when it is still to be made.
+        bitrate: of its AAC, in bits a second.
+    """
+    record = PartRecord(chapter=part.chapter, estimate=part.estimate)
+    if sidecar is None:
+        return record
+    return record.model_copy(
+        update={
+            "state": "done",
+            "audio_seconds": sidecar.seconds,
+            "audio_bytes": sidecar.aac[bitrate].size,
+            "worker": sidecar.worker,
+            "retakes": sidecar.retakes,
+        }
     )
 
 

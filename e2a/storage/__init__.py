@@ -20,6 +20,7 @@ __all__ = [
     "S3Store",
     "book_ids",
     "has_audio",
+    "has_plan",
     "keys",
     "open_store",
     "read_master",
@@ -116,14 +117,28 @@ def read_order(store: ObjectStore, book_id: str) -> Order:
         return Order()
 
 
-def read_plan(store: ObjectStore, book_id: str) -> Plan | None:
+def has_plan(store: ObjectStore, book_id: str) -> bool:
+    """Say whether there is a plan of a book, also one that cannot be read.
+
+    Raises:
+        Unavailable: the store cannot be reached.
+    """
+    return store.size(keys.book(book_id, keys.PLAN)) is not None
+
+
+def read_plan(store: ObjectStore, book_id: str, name: str = keys.PLAN) -> Plan | None:
     """Return the plan of a book, or None when there is none that can be read.
+
+    Args:
+        store: where books live.
+        book_id: of the book.
+        name: `keys.REMOVED` for the plan of a book that is being removed.
 
     Raises:
         Unavailable: the store cannot be reached.
     """
     try:
-        return Plan.model_validate_json(store.get(keys.book(book_id, keys.PLAN)))
+        return Plan.model_validate_json(store.get(keys.book(book_id, name)))
     except (KeyError, ValidationError):
         return None
 
