@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord, progress
-from e2a.checkpoint.records import Stage
+from e2a.checkpoint import ACTIVE, STOPPED, BookRecord, PartRecord, Stage, WorkerRecord, progress
 from e2a.plan import Frozen
 from e2a.report import ReportedRetake, reported
 
@@ -123,11 +122,12 @@ def worker_row(worker: WorkerRecord, titles: Mapping[str, str], now: float) -> W
 
 
 def by_interest(rows: Iterable[BookRow]) -> tuple[BookRow, ...]:
-    """Sort books, given first submitted first: running ones, then the last failed, then the last done."""
+    """Sort books, given first submitted first: running ones, then the last failed, the last stopped, the last done."""
     given = tuple(rows)
-    running = tuple(row for row in given if row.stage in {"synthesising", "assembling"})
+    running = tuple(row for row in given if row.stage in ACTIVE)
     failed = tuple(row for row in reversed(given) if row.stage == "failed")
-    return running + failed + tuple(row for row in reversed(given) if row.stage == "done")
+    stopped = tuple(row for row in reversed(given) if row.stage in STOPPED)
+    return running + failed + stopped + tuple(row for row in reversed(given) if row.stage == "done")
 
 
 def elapsed(since: float, now: float) -> float:

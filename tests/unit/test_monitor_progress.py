@@ -192,6 +192,16 @@ def test_order_of_books() -> None:
     assert [row.book_id for row in by_interest(rows)] == ["c", "f", "e", "b", "d", "a"]
 
 
+def test_stopped_books_are_listed() -> None:
+    """Books that are paused or cancelled stand behind those that need somebody, before those that are done."""
+    stages = {"a": "paused", "b": "done", "c": "failed", "d": "cancelled", "e": "synthesising"}
+    rows = [
+        book_row(BOOK.model_copy(update={"book_id": book_id, "stage": stage}), PARTS, 1050.0)
+        for book_id, stage in stages.items()
+    ]
+    assert [row.book_id for row in by_interest(rows)] == ["e", "c", "d", "a", "b"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
