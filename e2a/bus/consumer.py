@@ -3,7 +3,8 @@
 The main thread polls all the time, so the groups never lose sight of a worker that is busy for minutes.
 Two or more jobs are in hand at once: while one is encoded and stored, the next is spoken. More wait behind them, not
 begun, so the engine never waits for Kafka; partitions are paused while enough of them wait. The worker is a member of
-one group a topic of jobs, and begins express jobs before others (docs/adr/0003).
+one group a topic of jobs, and begins express jobs before others; they have a hand of their own, since all others may be
+at jobs that wait for the engine (docs/adr/0003).
 """
 
 import threading
@@ -26,6 +27,8 @@ from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, QUEUES
 
 HANDS = 2
 """Jobs done at once where the handler is not better off with more."""
+EXPRESS_HANDS = 1
+"""Jobs more that are done at once when they are express jobs."""
 PUBLISH_PAUSE = 1.0
 """Seconds before what could not be published is tried again."""
 HAND_BACK_PATIENCE = 5.0
@@ -45,7 +48,7 @@ class JobConsumer:
         bootstrap: host:port of a Kafka broker.
         publisher: where events and dead letters go.
         handle: does a job; called from as many threads as there are hands.
-        hands: how many jobs are at work at once.
+        hands: how many jobs are at work at once; `EXPRESS_HANDS` more when express jobs come.
         worker: name of this worker.
         session_timeout: seconds of silence after which the groups give its partitions away.
         grace: seconds to finish a job in hand after `stop` is set.
@@ -82,7 +85,7 @@ class JobConsumer:
         self._worker = worker
         self._grace = grace
         # one more, for what looks for jobs of others
-        self._threads = ThreadPoolExecutor(max_workers=hands + 1, thread_name_prefix="part")
+        self._threads = ThreadPoolExecutor(max_workers=hands + EXPRESS_HANDS + 1, thread_name_prefix="part")
         self._stealing = Stealing(
             find,
             most=hands,
@@ -169,8 +172,9 @@ class JobConsumer:
         if self._failing:
             return
         free = self._hands - len(self._at_work())
-        for membership in self._all:
-            while free > 0 and membership.begin(self._process):
+        for topic, membership in self._memberships.items():
+            reserved = 0 if topic == EXPRESS else EXPRESS_HANDS
+            while free + EXPRESS_HANDS > reserved and membership.begin(self._process):
                 free -= 1
         if free > 0:
             self._stealing.steal()

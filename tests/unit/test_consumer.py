@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from e2a.bus import Handler
-from e2a.bus.consumer import HANDS
+from e2a.bus.consumer import EXPRESS_HANDS, HANDS
 from e2a.bus.membership import LOOK_AHEAD
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.messages import ChapterJob, Event
@@ -198,13 +198,34 @@ def test_express_jobs_are_begun_before_others(run: Loop) -> None:
             stop.set()
 
     def handle(job: ChapterJob, abandoned: threading.Event) -> Event:
-        assert arrived.wait(10)
         begun.append(job.part.index)
+        assert arrived.wait(10)
         return done(job, abandoned)
 
     chapters.after_poll = after_poll
     run(chapters, handle, stop, express=express, hands=1)
     assert begun == [0, 100, 101, *range(1, 12)]
+
+
+def test_an_express_job_does_not_wait_for_a_hand(run: Loop) -> None:
+    """All hands may be at jobs that wait for the engine: there is one more for what goes before them, and only for that."""
+    chapters, express = Script(*[0] * 5), Script(topic=EXPRESS, first=100)
+    stop, begun = threading.Event(), []
+
+    def after_poll() -> None:
+        if sorted(begun) == [0, 1] and not express.jobs:
+            express.jobs += [0, 0]
+            express.give(0)
+        if chapters.polls > 200 and 100 in begun:
+            stop.set()
+
+    def wait(job: ChapterJob, abandoned: threading.Event) -> None:
+        begun.append(job.part.index)
+        abandoned.wait(10)
+
+    chapters.after_poll = after_poll
+    run(chapters, wait, stop, express=express)
+    assert sorted(begun) == [0, 1, 100]
 
 
 def test_express_jobs_come_while_all_others_are_paused(run: Loop) -> None:
@@ -224,7 +245,7 @@ def test_express_jobs_come_while_all_others_are_paused(run: Loop) -> None:
 
 
 def test_the_hands_are_shared_by_both_topics(run: Loop) -> None:
-    """Two topics do not make twice as many jobs at work."""
+    """Two topics do not make twice as many jobs at work, but one more."""
     chapters, express = Script(*[0] * 5), Script(*[0] * 5, topic=EXPRESS, first=100)
     stop, begun = threading.Event(), []
     chapters.after_poll = lambda: chapters.polls > 100 and stop.set()
@@ -234,7 +255,7 @@ def test_the_hands_are_shared_by_both_topics(run: Loop) -> None:
         abandoned.wait(10)
 
     run(chapters, wait, stop, express=express)
-    assert len(begun) == HANDS
+    assert len(begun) == HANDS + EXPRESS_HANDS
 
 
 def test_a_job_that_is_passed_over_is_committed_and_not_spoken_of(run: Loop) -> None:
