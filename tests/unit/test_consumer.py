@@ -208,7 +208,7 @@ def test_express_jobs_are_begun_before_others(run: Loop) -> None:
 
 
 def test_an_express_job_does_not_wait_for_a_hand(run: Loop) -> None:
-    """All hands may be at jobs that wait for the engine: there is one more for what goes before them, and only for that."""
+    """All hands may be at jobs that wait for the engine: there is one more for what goes before them."""
     chapters, express = Script(*[0] * 5), Script(topic=EXPRESS, first=100)
     stop, begun = threading.Event(), []
 
