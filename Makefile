@@ -4,6 +4,8 @@ WORKERS ?= 2
 STORAGE ?= directory
 OUTPUT ?= audiobooks
 OPTIONS ?=
+# of tests, each with servers of its own
+PROCESSES ?= 2
 # the commit whose services `make chaos` replaces by today's: the last one before retries, stealing and the express topic
 UPGRADE_FROM ?= 2e7b792
 # through the environment, not through the shell's eyes; BOOK also not through make's: its name may hold anything
@@ -34,7 +36,7 @@ coqui: $(COQUI)  ## Add to it what the engines coqui and xtts need: torch and co
 
 test: programs $(COQUI)  ## Run all tests, against real servers
 	@deploy/local/fetch-kafka >/dev/null
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile
 
 test-fast: $(COMPLETE)  ## Run the tests that need no server
 	@$(PYTHON) -m pytest -n auto tests/unit

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: one Kafka, one Redis and one MinIO a session, each started when first asked for."""
+"""Fixtures of all tests: one Kafka, one Redis and one MinIO for each process of tests, started when first asked for."""
 
 import os
 from collections.abc import Iterator

@@ -6,8 +6,8 @@ They are noise, but noise with the manners of speech: a longer text takes longer
 import functools
 import io
 import wave
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,6 +25,7 @@ from TTS.tts.models import glow_tts, vits, xtts
 from TTS.vocoder.configs import HifiganConfig
 from TTS.vocoder.models import setup_generator
 
+DECODER, ENCODER = hifigan_decoder.HifiDecoder, hifigan_decoder.ResNetSpeakerEncoder
 VOICE = "Tiny Voice"
 """The built-in voice of `tiny_xtts`."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789äöüßéèêàâçñáíóú"
@@ -156,12 +157,18 @@ def small_parts() -> Iterator[None]:
     A tiny XTTS has to be made and loaded inside; it runs outside as well.
     """
     decoder = functools.partial(
-        hifigan_decoder.HifiDecoder,
+        DECODER,
         upsample_initial_channel_decoder=16,
         resblock_kernel_sizes_decoder=[3],
         resblock_dilation_sizes_decoder=[[1, 3, 5]],
     )
-    encoder = functools.partial(hifigan_decoder.ResNetSpeakerEncoder, layers=[1] * 4, num_filters=[8] * 4)
+    encoder = functools.partial(ENCODER, layers=[1] * 4, num_filters=[8] * 4)
+    with _parts(decoder, encoder):
+        yield
+
+
+@contextmanager
+def _parts(decoder: Callable[..., Any], encoder: Callable[..., Any]) -> Iterator[None]:
     with (
         mock.patch.object(xtts, "HifiDecoder", decoder),
         mock.patch.object(hifigan_decoder, "ResNetSpeakerEncoder", encoder),
@@ -209,7 +216,7 @@ def tiny_xtts(
     config = XttsConfig(
         model_args=XttsArgs(**(size | args)), languages=list(LANGUAGES), temperature=0.75, repetition_penalty=5.0
     )
-    with small_parts() if small else nullcontext():
+    with small_parts() if small else _parts(DECODER, ENCODER):
         model = xtts.Xtts(config)
     with torch.no_grad():
         _make_text_matter(model.gpt)
