@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from e2a.bus import Handler, Lag, process
-from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, WorkerRecord
+from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, Wish, WorkerRecord
 from e2a.errors import Poison
 from e2a.messages import ChapterJob, Message, decode, encode
 from e2a.storage.directory import renamed
@@ -122,6 +122,9 @@ class MemoryStore:
     def get(self, key: str) -> bytes:
         return self.objects[key]
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        return self.objects[key][offset : offset + length]
+
     def get_file(self, key: str, path: Path) -> None:
         data = self.objects[key]
         with renamed(path) as temporary:
@@ -150,13 +153,14 @@ class MemoryCheckpoint:
         self._leases: dict[str, tuple[str, float]] = {}
         self._attempts: dict[str, int] = defaultdict(int)
         self._workers: dict[str, WorkerRecord] = {}
+        self._wishes: dict[str, Wish] = {}
         self._whole = False
         self._queue: QueueRecord | None = None
 
     def lose(self) -> None:
         """Lose everything, as a Redis without its data does."""
         with self._lock:
-            for memory in (self._books, self._parts, self._leases, self._attempts, self._workers):
+            for memory in (self._books, self._parts, self._leases, self._attempts, self._workers, self._wishes):
                 memory.clear()
             self._whole = False
             self._queue = None
@@ -267,9 +271,16 @@ class MemoryCheckpoint:
 
     def sign_off(self, worker: str) -> None:
         self._workers.pop(worker, None)
+        self._wishes.pop(worker, None)
 
     def workers(self) -> list[WorkerRecord]:
         return [self._workers[name] for name in sorted(self._workers)]
+
+    def wish(self, worker: str) -> Wish:
+        return self._wishes.get(worker, "work")
+
+    def set_wish(self, worker: str, wish: Wish) -> None:
+        self._wishes[worker] = wish
 
     def queue(self) -> QueueRecord | None:
         return self._queue

@@ -193,7 +193,14 @@ class Sweep:
     def _look_at_queue(self) -> None:
         self._backlog.refresh()
         work = [
-            QueuedWork(topic=lag.topic, partition=lag.partition, parts=lag.end - lag.committed, seconds=lag.seconds)
+            QueuedWork(
+                topic=lag.topic,
+                partition=lag.partition,
+                parts=lag.end - lag.committed,
+                seconds=lag.seconds,
+                committed=lag.committed,
+                end=lag.end,
+            )
             for lag in self._backlog.lags()
         ]
         self._checkpoint.set_queue(QueueRecord(taken=self._clock(), work=tuple(work)))

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from e2a import __version__, log
+from e2a import __version__, deadletters, log
 from e2a.bus import KafkaPublisher, Letter, read_letters
 from e2a.checkpoint import STOPPED, RedisCheckpoint
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.settings import ProducerSettings, load
 from e2a.shelf import Shelf, Shelved
 from e2a.storage import open_store
-from producer import catalogue, deadletters, terminal
+from producer import catalogue, terminal
 from producer.terminal import console, note, say, show_table
 
 PROGRAM = "e2a-books"

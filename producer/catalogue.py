@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from rich.table import Column
 
 from e2a.checkpoint import PartRecord, WorkerRecord
+from e2a.deadletters import Entry
 from e2a.plan import Chapter, Plan
 from e2a.shelf import Shelved
-from producer.deadletters import Entry
 from producer.delivery import duration
 from producer.terminal import title_column
 

@@ -112,6 +112,9 @@ class PatientStore:
     def get(self, key: str) -> bytes:
         return self._patiently(lambda: self._store.get(key))
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        return self._patiently(lambda: self._store.read(key, offset, length))
+
     def get_file(self, key: str, path: Path) -> None:
         self._patiently(lambda: self._store.get_file(key, path))
 

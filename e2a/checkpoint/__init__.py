@@ -8,13 +8,16 @@ from e2a.checkpoint.records import (
     ACTIVE,
     STOPPED,
     BookRecord,
+    GpuRecord,
     NotRecorded,
     PartRecord,
     Progress,
     QueuedWork,
     QueueRecord,
     Stage,
+    Wish,
     WorkerRecord,
+    WorkerState,
     new_book,
     part_record,
     progress,
@@ -28,6 +31,7 @@ __all__ = [
     "STOPPED",
     "BookRecord",
     "Checkpoint",
+    "GpuRecord",
     "LeaseKeeper",
     "NotRecorded",
     "PartRecord",
@@ -36,7 +40,9 @@ __all__ = [
     "QueuedWork",
     "RedisCheckpoint",
     "Stage",
+    "Wish",
     "WorkerRecord",
+    "WorkerState",
     "assembly_lease",
     "excerpt_lease",
     "new_book",
@@ -131,6 +137,12 @@ class Checkpoint(Protocol):
 
     def workers(self) -> list[WorkerRecord]:
         """Return all workers heard of in the last five minutes, by name."""
+
+    def wish(self, worker: str) -> Wish:
+        """Return what is wanted of a worker: that it works, unless somebody has said otherwise."""
+
+    def set_wish(self, worker: str, wish: Wish) -> None:
+        """Say what is wanted of a worker; forgotten when it signs off, and a day later."""
 
     def queue(self) -> QueueRecord | None:
         """Return what waited in Kafka when somebody last looked, or None when nobody has."""

@@ -9,6 +9,10 @@ PartState = Literal["pending", "done", "failed"]
 Stage = Literal["synthesising", "assembling", "done", "failed", "paused", "cancelled"]
 ACTIVE: frozenset[Stage] = frozenset(["synthesising", "assembling"])
 """Stages in which somebody works on a book, or should."""
+WorkerState = Literal["working", "draining", "drained"]
+"""Whether it takes parts, ends those in hand and takes no others, or has none left and waits to be told to go on."""
+Wish = Literal["work", "drain", "stop"]
+"""What its owner wants of a worker."""
 STOPPED: frozenset[Stage | None] = frozenset(["paused", "cancelled"])
 """Stages of a book that is not wanted."""
 SILENT = 10.0
@@ -74,6 +78,10 @@ class QueuedWork(Frozen):
     parts: int
     seconds: float
     """Expected seconds of audio."""
+    committed: int = 0
+    """Offset of the first job that is not committed."""
+    end: int = 0
+    """Offset that the next job will get."""
 
 
 class QueueRecord(Frozen):
@@ -82,6 +90,22 @@ class QueueRecord(Frozen):
     taken: float
     """Unix time in seconds."""
     work: tuple[QueuedWork, ...] = ()
+
+
+class GpuRecord(Frozen):
+    """A GPU as its driver sees it, with all processes that use it."""
+
+    name: str
+    use: float
+    """Share of the last moments in which it worked, 0 to 1."""
+    memory_used: int
+    """In bytes."""
+    memory_total: int
+    """In bytes."""
+    temperature: float | None = None
+    """In degrees Celsius."""
+    power: float | None = None
+    """In watts."""
 
 
 class WorkerRecord(Frozen):
@@ -105,6 +129,19 @@ class WorkerRecord(Frozen):
     """Of the chapters topic."""
     express: tuple[int, ...] = ()
     """Partitions of the express topic."""
+    host: str = ""
+    """Name of its machine."""
+    process: int = 0
+    """Number of its process there."""
+    cpu: float = 0.0
+    """Cores that its process kept busy lately."""
+    resident: int = 0
+    """Memory of its process, in bytes."""
+    gpu: GpuRecord | None = None
+    """The GPU that its engine runs on."""
+    state: WorkerState = "working"
+    rebalances: int = 0
+    """How often its partitions have changed."""
     problem: str = ""
     """What it waits for, such as storage that is away; empty when nothing is wrong."""
     book_id: str = ""
@@ -116,6 +153,8 @@ class WorkerRecord(Frozen):
     done: int = 0
     failed: int = 0
     audio_seconds: float = 0.0
+    characters: int = 0
+    """That it has said, in parts that are done."""
     work_seconds: float = 0.0
     """Seconds in which the engine was speaking, until the last part was done."""
     retaken: int = 0

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, WatchError
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
-from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, WorkerRecord
+from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, Wish, WorkerRecord
 from e2a.errors import Unavailable
 
 Record = TypeVar("Record", BookRecord, PartRecord)
@@ -28,6 +28,7 @@ CLAIMED = "e2a:claimed"
 WORKER_TTL = 300
 """Seconds for which a worker that fell silent is still listed."""
 ATTEMPTS_TTL = 86_400
+WISH_TTL = 86_400
 _NEVER = Retry(NoBackoff(), 0)
 AWAY = 1.0
 """Seconds after a failure in which the server is not asked: else every call of every thread would wait for it."""
@@ -78,6 +79,10 @@ def _retries_key(book_id: str) -> str:
 
 def _worker_key(worker: str) -> str:
     return f"e2a:worker:{worker}"
+
+
+def _wish_key(worker: str) -> str:
+    return f"e2a:wish:{worker}"
 
 
 def _lease_keys(name: str) -> list[str]:
@@ -269,13 +274,21 @@ class RedisCheckpoint:
 
     def sign_off(self, worker: str) -> None:
         with self._errors():
-            self._redis.delete(_worker_key(worker))
+            self._redis.delete(_worker_key(worker), _wish_key(worker))
 
     def workers(self) -> list[WorkerRecord]:
         with self._errors():
             names = sorted(self._redis.scan_iter(_worker_key("*"), count=1000))
             values = self._redis.mget(names) if names else []
         return [WorkerRecord.model_validate_json(value) for value in values if value is not None]
+
+    def wish(self, worker: str) -> Wish:
+        with self._errors():
+            return cast(Wish, self._redis.get(_wish_key(worker)) or "work")
+
+    def set_wish(self, worker: str, wish: Wish) -> None:
+        with self._errors():
+            self._redis.set(_wish_key(worker), wish, ex=WISH_TTL)
 
     def queue(self) -> QueueRecord | None:
         with self._errors():

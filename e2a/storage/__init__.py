@@ -54,6 +54,9 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> bytes:
         """Return the object."""
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Return a piece of the object: fewer bytes than `length` where it ends before, none past its end."""
+
     def get_file(self, key: str, path: Path) -> None:
         """Write the object to `path`: under a temporary name beside it first, then renamed.
 

@@ -53,6 +53,14 @@ class DirectoryStore:
     def get(self, key: str) -> bytes:
         return self._read(key, self._path(key).read_bytes)
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        def piece() -> bytes:
+            with self._path(key).open("rb") as source:
+                source.seek(offset)
+                return source.read(length)
+
+        return self._read(key, piece)
+
     def get_file(self, key: str, path: Path) -> None:
         with (
             renamed(path) as temporary,

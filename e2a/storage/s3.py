@@ -21,6 +21,10 @@ _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoes
 """What trying again does not change."""
 
 
+class _PastTheEnd(Exception):
+    """A piece that begins where the object has ended."""
+
+
 class S3Store:
     """`ObjectStore` in one bucket, which is made when it is missing. Thread-safe.
 
@@ -55,6 +59,12 @@ class S3Store:
     def get(self, key: str) -> bytes:
         return self._call(lambda: b"".join(self._chunks(key)))
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        try:
+            return self._call(lambda: b"".join(self._chunks(key, offset, length)))
+        except _PastTheEnd:
+            return b""
+
     def get_file(self, key: str, path: Path) -> None:
         def download() -> None:
             with temporary.open("wb") as file:
@@ -76,8 +86,8 @@ class S3Store:
         found = self._call(lambda: list(self._client.list_objects(self._bucket, prefix=prefix)))
         yield from (each.object_name for each in found if each.object_name and each.object_name != prefix)
 
-    def _chunks(self, key: str) -> Iterator[bytes]:
-        response = self._client.get_object(self._bucket, key)
+    def _chunks(self, key: str, offset: int = 0, length: int = 0) -> Iterator[bytes]:
+        response = self._client.get_object(self._bucket, key, offset=offset, length=length)
         try:
             yield from response.stream(CHUNK)
         finally:
@@ -103,6 +113,8 @@ class S3Store:
         try:
             yield
         except S3Error as error:
+            if error.code == "InvalidRange":
+                raise _PastTheEnd from error
             if error.code in _MISSING:
                 raise KeyError(error.object_name) from error
             raise Unavailable(f"{self._where}: {error.code}: {error.message}") from error
@@ -112,5 +124,5 @@ class S3Store:
 
 def _is_transient(error: Exception) -> bool:
     if isinstance(error, S3Error):
-        return error.code not in _MISSING | _REFUSED
+        return error.code not in _MISSING | _REFUSED | {"InvalidRange"}
     return isinstance(error, HTTPError | MinioException)

@@ -290,6 +290,14 @@ class TestCheckpoint:
         checkpoint.sign_off("anna")
         assert checkpoint.workers() == [bert]
 
+    def test_a_wish_is_kept_until_the_worker_signs_off(self, checkpoint: Checkpoint) -> None:
+        """A worker works until it is wanted otherwise; a new one of the same name is not told what the last one was."""
+        assert checkpoint.wish("anna") == "work"
+        checkpoint.set_wish("anna", "drain")
+        assert (checkpoint.wish("anna"), checkpoint.wish("bert")) == ("drain", "work")
+        checkpoint.sign_off("anna")
+        assert checkpoint.wish("anna") == "work"
+
 
 def test_records_of_an_older_version_are_read(redis: str) -> None:
     """What an older version left in Redis is read: a field that it did not know has a default."""

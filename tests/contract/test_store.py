@@ -49,6 +49,15 @@ class TestObjectStore:
         assert store.get("parts/ab/cd.aac") == b"\x00\xff sound"
         assert store.size("parts/ab/cd.aac") == 8
 
+    def test_reads_a_piece(self, store: ObjectStore) -> None:
+        """From an offset, as many bytes as are wanted or there are; a piece of nothing is a KeyError."""
+        store.check()
+        store.put("parts/ab/cd.aac", b"0123456789")
+        pieces = [store.read("parts/ab/cd.aac", *piece) for piece in ((0, 3), (8, 1), (8, 100), (10, 1), (99, 1))]
+        assert pieces == [b"012", b"8", b"89", b"", b""]
+        with pytest.raises(KeyError):
+            store.read("parts/ab/ef.aac", 0, 1)
+
     def test_check_may_be_repeated(self, store: ObjectStore) -> None:
         """Checking a store that is in use changes nothing."""
         store.check()
