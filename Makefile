@@ -34,7 +34,8 @@ setup: $(COMPLETE)  ## Make the environment in .venv
 
 coqui: $(COQUI)  ## Add to it what the engines coqui and xtts need: torch and coqui-tts, 5 GB
 
-test: programs $(COQUI)  ## Run all tests, against real servers
+test: $(COQUI)  ## Run all tests, against real servers
+	@deploy/local/install tests
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile
 

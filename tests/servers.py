@@ -26,6 +26,14 @@ def require(program: str) -> None:
         (pytest.fail if CI else pytest.skip)(f"{program} is not installed")
 
 
+def promtool() -> str:
+    """Return the path of Prometheus's own checker, fetched when the machine has none; else skip or fail as above."""
+    fetched = subprocess.run([LOCAL / "fetch-promtool"], check=False, stdout=subprocess.PIPE, text=True)
+    if fetched.returncode:
+        (pytest.fail if CI else pytest.skip)("promtool is not there and cannot be fetched")
+    return fetched.stdout.strip()
+
+
 def wait_until(condition: Callable[[], object], timeout: float = 120.0) -> None:
     """Return as soon as the condition is true; fail the test when that takes too long."""
     deadline = time.monotonic() + timeout
