@@ -1,5 +1,6 @@
 """Every setting of every service: `E2A_*` variables, or options of the same name. Nobody else reads the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -156,6 +157,38 @@ class MonitorSettings(ServiceSettings):
     monitor_host: str = Field("127.0.0.1", description="address the page is served on")
     monitor_port: Port = Field(8501, description="port the page is served on")
     monitor_refresh: Annotated[float, Gt(0)] = Field(2.0, description="seconds between refreshes of the page")
+    monitor_password: CliSuppress[SecretStr] = Field(
+        SecretStr(""),
+        description="password that the page asks for, of at least 8 characters; may be a file e2a_monitor_password in"
+        " /run/secrets",
+    )
+    monitor_oidc_metadata_url: str = Field(
+        "",
+        pattern="^(https?://.+)?$",
+        description="URL of an OpenID Connect provider's metadata, which ends in /.well-known/openid-configuration:"
+        " people log in there instead of with a password",
+    )
+    monitor_oidc_client_id: str = Field("", description="what the provider calls this page")
+    monitor_oidc_client_secret: CliSuppress[SecretStr] = Field(
+        SecretStr(""),
+        description="its secret with the provider; may be a file e2a_monitor_oidc_client_secret in /run/secrets",
+    )
+    monitor_oidc_redirect_uri: str = Field(
+        "",
+        pattern="^(https?://[^/]+/oauth2callback)?$",
+        description="URL that the provider sends people back to: where they see the page, and /oauth2callback",
+    )
+    monitor_users: str = Field(
+        "",
+        description="e-mail addresses of who may see the page, with commas; empty: all that the provider knows",
+    )
+    monitor_open: bool = Field(
+        False, description="show the page to everybody who reaches its address, without a password"
+    )
+    monitor_read_only: bool = Field(False, description="show the page without anything that changes something")
+    monitor_upload_mb: Annotated[int, Interval(ge=1, le=2000)] = Field(
+        200, description="largest EPUB that the page takes, in megabytes"
+    )
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -178,6 +211,20 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
         raise UserError(f"setting E2A_{name.upper()} = {fault['input']!r}: {reason}", ExitCode.CONFIG) from error
     except SettingsError as error:
         raise UserError(str(error), ExitCode.USAGE) from error
+
+
+def environment_for(settings: Settings, **others: object) -> dict[str, str]:
+    """Return the environment of a program that is to use the same servers: this process's, but none of its secrets.
+
+    Args:
+        settings: of this process; where the servers are goes on, its patience and the looks of its log do not.
+        others: settings of the program, by their names here.
+    """
+    own = ("E2A_MONITOR_", "E2A_LOG_", "E2A_PATIENCE", "E2A_METRICS_", "STREAMLIT_")
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
+    shared = settings.model_dump(include=set(Settings.model_fields) - {"patience", "log_level", "log_format"})
+    given = shared | {"s3_secret_key": settings.s3_secret_key.get_secret_value()} | others
+    return kept | {f"E2A_{name.upper()}": str(value) for name, value in given.items()}
 
 
 def markdown_page() -> str:
