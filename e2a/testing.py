@@ -4,17 +4,22 @@ Unit tests and sequential mode run on it.
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from e2a.bus import Handler, Lag, process
+from e2a.bus import Dated, Handler, Lag, Letter, process
+from e2a.bus.tail import BATCH, Record, read_dated_letter, read_event
 from e2a.checkpoint import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, Wish, WorkerRecord
 from e2a.errors import Poison
 from e2a.messages import ChapterJob, Message, decode, encode
 from e2a.storage.directory import renamed
 from e2a.topics import DEAD_LETTERS, EVENTS, QUEUES
+
+Item = TypeVar("Item")
 
 
 class Clock:
@@ -28,9 +33,16 @@ class Clock:
 
 
 class MemoryBroker:
-    """`Publisher` and `Backlog` whose topics are lists; a partition of the topics of jobs has one committed offset."""
+    """`Publisher` and `Backlog` whose topics are lists; a partition of the topics of jobs has one committed offset.
 
-    def __init__(self, partitions: int = 1) -> None:
+    Args:
+        partitions: of each topic.
+        clock: Unix time in seconds, for when a message is published.
+    """
+
+    def __init__(self, partitions: int = 1, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._times: dict[tuple[str, int, int], float] = {}
         self.logs: dict[str, list[list[bytes]]] = defaultdict(lambda: [[] for _ in range(partitions)])
         self.committed = {topic: [0] * partitions for topic in QUEUES}
         self._taken: dict[tuple[str, int], int] = defaultdict(int)
@@ -43,6 +55,7 @@ class MemoryBroker:
 
     def send_raw(self, topic: str, raw: bytes, partition: int = 0) -> None:
         """Append bytes as they are, readable or not."""
+        self._times[topic, partition, len(self.logs[topic][partition])] = self._clock()
         self.logs[topic][partition].append(raw)
 
     def messages(self, topic: str) -> list[Message]:
@@ -56,6 +69,19 @@ class MemoryBroker:
             fresh += [decode(raw) for raw in records[self._taken[topic, partition] :]]
             self._taken[topic, partition] = len(records)
         return fresh
+
+    def event_tail(self) -> "MemoryTail[Dated]":
+        """Return what `e2a.bus.event_tail` does of a cluster."""
+        return MemoryTail(self, EVENTS, read_event)
+
+    def letter_tail(self) -> "MemoryTail[Letter]":
+        """Return what `e2a.bus.letter_tail` does of a cluster."""
+        return MemoryTail(self, DEAD_LETTERS, read_dated_letter)
+
+    def records(self, topic: str, partition: int, first: int) -> list[Record]:
+        """Return the records of a partition from an offset on."""
+        found = enumerate(self.logs[topic][partition][first:], first)
+        return [Record(offset, self._times[topic, partition, offset], raw) for offset, raw in found]
 
     def step(self, handle: Handler, worker: str) -> bool:
         """Process the next job as `JobConsumer` does; False when none is left or the job was handed back."""
@@ -102,6 +128,45 @@ class MemoryBroker:
             for partition, committed in enumerate(offsets):
                 for offset, raw in enumerate(self.logs[topic][partition][committed:], committed):
                     yield topic, partition, offset, raw
+
+
+class MemoryTail(Generic[Item]):
+    """`Tail` of a topic of a `MemoryBroker`; a topic whose lists were removed is made anew.
+
+    Args:
+        broker: that has the topic.
+        topic: its name.
+        read: a record as what it says, or None for one that is passed over.
+    """
+
+    def __init__(self, broker: MemoryBroker, topic: str, read: Callable[[Record], Item | None]) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._read = read
+        self._generation = 0
+        self._log = broker.logs[topic]
+        self._positions: dict[int, int] | None = None
+
+    def poll(self) -> list[Item]:
+        log = self._broker.logs[self._topic]
+        if log is not self._log:
+            self._log, self._positions = log, None
+            self._generation += 1
+        self._positions = self._positions or dict.fromkeys(range(len(log)), 0)
+        found: list[Item] = []
+        for partition, position in self._positions.items():
+            records = self._broker.records(self._topic, partition, position)[: BATCH - len(found)]
+            self._positions[partition] += len(records)
+            found += [item for item in map(self._read, records) if item is not None]
+        return found
+
+    def behind(self) -> int | None:
+        if self._positions is None:
+            return None
+        return sum(len(records) - self._positions[number] for number, records in enumerate(self._log))
+
+    def generation(self) -> int:
+        return self._generation
 
 
 class MemoryStore:

@@ -11,27 +11,19 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol
 
-import stamina
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, TopicPartition
 from pydantic import ValidationError
 
-from e2a.bus.config import client, reader
+from e2a.bus.config import reader
+from e2a.bus.inspector import EARLIEST, LATEST, Inspector, Where
 from e2a.errors import Unavailable
 from e2a.plan import Frozen
 from e2a.topics import QUEUES
 
-_ANSWER = 2.0
-"""Seconds before a request is made again: now and then librdkafka forgets one that a new cluster cannot answer yet."""
 _BATCH = 1000
 _POLL = 0.1
-
-Where = tuple[str, int]
-"""Topic and partition."""
-Answer = TypeVar("Answer")
 
 
 class Lag(NamedTuple):
@@ -120,26 +112,14 @@ class KafkaBacklog:
     def __init__(self, bootstrap: str, patience: float) -> None:
         self._bootstrap = bootstrap
         self._patience = patience
-        self._admin = AdminClient(client(bootstrap))
+        self._inspector = Inspector(bootstrap, patience)
         self._groups = {name: Consumer(reader(bootstrap) | {"group.id": group}) for name, group in QUEUES.items()}
         self._consumer: Consumer | None = None
         self._ids: dict[str, str] = {}
         self._logs: dict[Where, _Log] = {}
 
     def refresh(self) -> None:
-        try:
-            for attempt in stamina.retry_context(
-                on=_may_pass, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
-            ):
-                with attempt:
-                    partitions = self._partitions()
-                    committed = self._committed(partitions)
-                    lows = self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-                    ends = self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        except KafkaException as error:
-            raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
-        except TimeoutError as error:
-            raise Unavailable(f"Kafka {self._bootstrap}: no answer in {self._patience:g} s") from error
+        partitions, committed, lows, ends = self._inspector.patiently(self._look)
         moved = [self._follow(where, committed.get(where, 0), lows[where], ends[where]) for where in partitions]
         self._logs = {where: self._logs[where] for where in partitions}
         if any(moved) or self._consumer is None:
@@ -155,9 +135,16 @@ class KafkaBacklog:
             for where, log in self._logs.items()
         ]
 
+    def _look(self) -> tuple[list[Where], dict[Where, int], dict[Where, int], dict[Where, int]]:
+        """Return all partitions, and of each where its group is, where it begins and where it ends."""
+        partitions = self._partitions()
+        committed = self._committed(partitions)
+        lows = self._inspector.offsets(partitions, EARLIEST)
+        return partitions, committed, lows, self._inspector.offsets(partitions, LATEST)
+
     def _partitions(self) -> list[Where]:
         """Return all partitions of the topics of jobs; what was read of a topic that was made anew is forgotten."""
-        topics = self._answers(self._admin.describe_topics(TopicCollection(list(QUEUES)), **self._in_time()))
+        topics = self._inspector.describe(QUEUES)
         ids = {name: str(topic.topic_id) for name, topic in topics.items()}
         if any(self._ids.get(name, ids[name]) != ids[name] for name in ids):
             self._logs = {}
@@ -170,13 +157,8 @@ class KafkaBacklog:
         found: list[TopicPartition] = []
         for name, consumer in self._groups.items():
             asked = [TopicPartition(*where) for where in partitions if where[0] == name]
-            found += consumer.committed(asked, timeout=min(_ANSWER, self._patience))
+            found += consumer.committed(asked, timeout=self._inspector.request_timeout)
         return {(each.topic, each.partition): each.offset for each in found}
-
-    def _offsets(self, partitions: Iterable[Where], wanted: OffsetSpec) -> dict[Where, int]:
-        asked = {TopicPartition(*where): wanted for where in partitions}
-        answers = self._answers(self._admin.list_offsets(asked, **self._in_time()))
-        return {(each.topic, each.partition): answer.offset for each, answer in answers.items()}
 
     def _follow(self, where: Where, committed: int, low: int, end: int) -> bool:
         """Take in where a partition begins and ends; say whether it is to be read from another place than before."""
@@ -211,16 +193,3 @@ class KafkaBacklog:
                 raise Unavailable(f"Kafka {self._bootstrap}: {reason} in {self._patience:g} s")
         for log in self._logs.values():
             log.end = max(log.end, log.position)
-
-    def _in_time(self) -> dict[str, Any]:
-        return {"request_timeout": min(_ANSWER, self._patience)}
-
-    def _answers(self, futures: "dict[Any, Future[Answer]]") -> dict[Any, Answer]:
-        deadline = time.monotonic() + min(_ANSWER, self._patience)
-        return {name: each.result(max(0.1, deadline - time.monotonic())) for name, each in futures.items()}
-
-
-def _may_pass(error: Exception) -> bool:
-    if isinstance(error, KafkaException):
-        return bool(error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART)
-    return isinstance(error, TimeoutError)
