@@ -1,4 +1,4 @@
-"""The page. The only home of streamlit.
+"""The page. A home of streamlit, as its server is.
 
 Streamlit executes this file as `__main__` for every viewer, so the guard at its end is the page's composition
 root, as `monitor/__main__.py` is that of the process; imported, the file only defines. `render` takes what it
@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 
 import streamlit as st
-from streamlit.web import bootstrap
 
 from e2a.checkpoint import RedisCheckpoint
 from e2a.report import ReportedRetake
@@ -40,22 +39,6 @@ def render(feed: Feed, refresh: float, clock: Callable[[], float]) -> None:
     st.set_page_config(page_title="e2a", layout="wide")
     st.title("e2a")
     st.fragment(_live, run_every=refresh)(feed, clock)
-
-
-def serve(host: str, port: int, argv: list[str]) -> None:
-    """Serve the page until a signal; `argv` are settings as options, which the page reads as its own."""
-    options = {
-        "server.address": host,
-        "server.port": port,
-        "server.headless": True,
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": False,
-        "client.toolbarMode": "minimal",
-        # The welcome asks a server on the Internet for this machine's address.
-        "logger.hideWelcomeMessage": True,
-    }
-    bootstrap.load_config_options(options)
-    bootstrap.run(__file__, False, argv, options)
 
 
 def _live(feed: Feed, clock: Callable[[], float]) -> None:
