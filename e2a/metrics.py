@@ -1,4 +1,8 @@
-"""Every Prometheus metric of the pipeline in one place, and the port that shows them beside the service's health."""
+"""Every Prometheus metric that is counted as things happen, and the port that shows them beside the service's health.
+
+A service shows its own metrics and those of its process: a zero of a thing that it never does would be a lie. Labels
+have few values; names of books and parts are none. docs/metrics.md lists them all.
+"""
 
 import json
 import threading
@@ -7,34 +11,109 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from prometheus_client import Counter, Gauge, Histogram, Summary, make_wsgi_app
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    Summary,
+    make_wsgi_app,
+)
 
 from e2a.errors import ExitCode, UserError
 
-PARTS = Counter("e2a_parts", "Parts finished by this worker", ["outcome"])
-AUDIO_SECONDS = Counter("e2a_audio_seconds", "Seconds of audio synthesised by this worker")
-BUSY_SECONDS = Summary("e2a_busy_seconds", "Seconds that this worker's engine has spent speaking")
+WORKER, MERGER = CollectorRegistry(), CollectorRegistry()
+"""What e2a-synth shows, and what e2a-merge does."""
+
+
+def _shown(counter: Counter, *values: str) -> Counter:
+    """Show a counter with each value of its label from the beginning: to Prometheus, one that appears with its first
+    count has not grown."""
+    for value in values:
+        counter.labels(value)
+    return counter
+
+
+ABOUT = Info("e2a_worker", "This worker: its name, engine, model, and where the engine runs", registry=WORKER)
+PARTS = _shown(
+    Counter("e2a_parts", "Parts finished by this worker: done, failed, passed_over", ["outcome"], registry=WORKER),
+    *("done", "failed", "passed_over"),
+)
+STOLEN = Counter("e2a_stolen_parts", "Parts that this worker has taken from others' queues", registry=WORKER)
+SENTENCES = Counter("e2a_sentences", "Sentences spoken by this worker", registry=WORKER)
+CHARACTERS = Counter("e2a_characters", "Characters said by this worker, in parts that are done", registry=WORKER)
+AUDIO_SECONDS = Counter("e2a_audio_seconds", "Seconds of audio synthesised by this worker", registry=WORKER)
+BUSY_SECONDS = Summary("e2a_busy_seconds", "Seconds that this worker's engine has spent speaking", registry=WORKER)
 PART_SECONDS = Histogram(
-    "e2a_part_seconds", "Seconds of synthesis a part", buckets=(0.5, 1, 2, 5, 10, 20, 40, 60, 90, 120, 300)
+    "e2a_part_seconds",
+    "Seconds of synthesis a part",
+    buckets=(0.5, 1, 2, 5, 10, 20, 40, 60, 90, 120, 300),
+    registry=WORKER,
 )
-RETAKES = Counter(
-    "e2a_retakes", "Sentences whose first take was not good, by the take that was kept: good, doubtful", ["outcome"]
+RETAKES = _shown(
+    Counter(
+        "e2a_retakes",
+        "Sentences whose first take was not good, by the take that was kept: good, doubtful",
+        ["outcome"],
+        registry=WORKER,
+    ),
+    *("good", "doubtful"),
 )
-LAST_TAKE = Gauge("e2a_last_take_timestamp_seconds", "Unix time of this worker's last take; 0 before the first")
-GPU_MEMORY = Gauge("e2a_gpu_memory_bytes", "GPU memory in use by this worker's engine; 0 without a GPU")
-EVENTS = Counter("e2a_events", "Events folded into the checkpoint", ["type"])
-BOOKS = Counter("e2a_books", "Books that reached their end", ["outcome"])
+LAST_TAKE = Gauge(
+    "e2a_last_take_timestamp_seconds", "Unix time of this worker's last take; 0 before the first", registry=WORKER
+)
+SPEAKING = Gauge("e2a_speaking_parts", "Parts that this worker is speaking", registry=WORKER)
+PROBLEM = Gauge("e2a_problem", "1 while this worker waits for what is away, such as storage, else 0", registry=WORKER)
+PARTITIONS = Gauge("e2a_partitions", "Partitions of the chapters topic that this worker owns", registry=WORKER)
+REBALANCES = Counter("e2a_rebalances", "How often this worker's partitions have changed", registry=WORKER)
+GPU_MEMORY = Gauge(
+    "e2a_gpu_memory_bytes", "GPU memory in use by this worker's engine; 0 without a GPU", registry=WORKER
+)
+GPU_USE = Gauge("e2a_gpu_use_ratio", "Share of the last moments in which the GPU worked", ["gpu"], registry=WORKER)
+GPU_MEMORY_USED = Gauge(
+    "e2a_gpu_memory_used_bytes", "Memory of the GPU that is in use, by whomever", ["gpu"], registry=WORKER
+)
+GPU_MEMORY_TOTAL = Gauge("e2a_gpu_memory_total_bytes", "Memory of the GPU", ["gpu"], registry=WORKER)
+GPU_TEMPERATURE = Gauge("e2a_gpu_temperature_celsius", "Temperature of the GPU", ["gpu"], registry=WORKER)
+GPU_POWER = Gauge("e2a_gpu_power_watts", "Power that the GPU draws", ["gpu"], registry=WORKER)
+
+EVENTS = Counter("e2a_events", "Events folded into the checkpoint", ["type"], registry=MERGER)
+BOOKS = _shown(
+    Counter("e2a_books", "Books that reached their end: done, failed", ["outcome"], registry=MERGER),
+    *("done", "failed"),
+)
 ASSEMBLY_SECONDS = Histogram(
-    "e2a_assembly_seconds", "Seconds of assembly a book", buckets=(1, 2, 5, 10, 20, 60, 120, 300, 600, 1800)
+    "e2a_assembly_seconds",
+    "Seconds of assembly a book",
+    buckets=(1, 2, 5, 10, 20, 60, 120, 300, 600, 1800),
+    registry=MERGER,
 )
-JOBS_AGAIN = Counter("e2a_jobs_again", "Jobs published again: damaged, retried, fallen, wanted", ["reason"])
-DEAD_LETTERS = Counter("e2a_dead_letters", "Dead letters that the merger has written: job, event", ["kind"])
-PARTITIONS = Gauge("e2a_partitions", "Partitions of the chapters topic that this worker owns")
+JOBS_AGAIN = _shown(
+    Counter("e2a_jobs_again", "Jobs published again: damaged, retried, fallen, wanted", ["reason"], registry=MERGER),
+    *("damaged", "retried", "fallen", "wanted"),
+)
+
+DEAD_LETTERS = _shown(
+    Counter("e2a_dead_letters", "Dead letters that this service has written: job, event", ["kind"], registry=None),
+    *("job", "event"),
+)
+LEASES_LOST = Counter(
+    "e2a_leases_lost", "Leases that ran out while this service still worked, and were taken", registry=None
+)
+
+for _registry in (WORKER, MERGER):
+    for _collector in (DEAD_LETTERS, LEASES_LOST, PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+        _registry.register(_collector)
 
 Health = Callable[[], Mapping[str, object]]
 
 
-def serve(port: int, health: Health = dict) -> None:
+def serve(port: int, health: Health = dict, registry: CollectorRegistry = REGISTRY) -> None:
     """Serve two pages on every address at `port` until the process ends; 0 serves none.
 
     `/metrics`, and `/`, is the Prometheus page. `/healthz` is a JSON object: `status` is `running`, which says that
@@ -43,6 +122,7 @@ def serve(port: int, health: Health = dict) -> None:
     Args:
         port: of both pages.
         health: called for every look at `/healthz`, in a thread of its own; its values are JSON's.
+        registry: the service's metrics; the one that is given by default has those of the process only.
 
     Raises:
         UserError: the port is taken (exit code UNAVAILABLE).
@@ -50,15 +130,15 @@ def serve(port: int, health: Health = dict) -> None:
     if not port:
         return
     try:
-        server = make_server("", port, pages(health), _Server, _QuietHandler)
+        server = make_server("", port, pages(health, registry), _Server, _QuietHandler)
     except OSError as error:
         raise UserError(f"metrics port {port}: {error.strerror}", ExitCode.UNAVAILABLE) from error
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
-def pages(health: Health) -> WSGIApplication:
+def pages(health: Health, registry: CollectorRegistry = REGISTRY) -> WSGIApplication:
     """Return the application that `serve` serves."""
-    prometheus: WSGIApplication = make_wsgi_app()
+    prometheus: WSGIApplication = make_wsgi_app(registry)
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

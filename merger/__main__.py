@@ -21,6 +21,7 @@ from e2a.topics import topics
 from merger import ffmpeg, scratch
 from merger.app import build
 from merger.books import Books
+from merger.census import Census
 from merger.jobs import Jobs
 from merger.merge import Merger
 from merger.sweep import Sweep
@@ -37,13 +38,19 @@ def run() -> NoReturn:
     service.end_on_bugs_in_threads()
     for library in ("aiokafka", "faust", "mode"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    metrics.serve(settings.metrics_port, lambda: {"service": "e2a-merge"})
+    checkpoint = RedisCheckpoint(settings.redis_url)
+    sweep: Sweep | None = None
+
+    def health() -> dict[str, object]:
+        return {"service": "e2a-merge", "problem": sweep.problem if sweep else "waits for its servers"}
+
+    metrics.MERGER.register(Census(checkpoint))
+    metrics.serve(settings.metrics_port, health, metrics.MERGER)
     ffmpeg.check()
     scratch.remove_abandoned()
     store = open_store(settings)
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
-    checkpoint = RedisCheckpoint(settings.redis_url)
     for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=settings.patience, wait_max=1.0):
         with attempt:
             checkpoint.check()

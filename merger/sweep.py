@@ -91,7 +91,13 @@ class Sweep:
         self._compare_after = 0.0
         self._count_since = math.inf
         self._least_alive = 0
-        self._waits: set[str] = set()
+        self._waits: dict[str, str] = {}
+        """Steps that wait for a server that is away, and why."""
+
+    @property
+    def problem(self) -> str:
+        """What it waits for that is away; empty when nothing is wrong."""
+        return next(iter(tuple(self._waits.values())), "")
 
     def sweep(self) -> list[Work]:
         """Look after everything once, unless another merger does; return what takes longer.
@@ -122,11 +128,11 @@ class Sweep:
         except Retryable as error:
             if step not in self._waits:
                 logger.warning("sweep.waits", step=step, reason=str(error))
-            self._waits.add(step)
+            self._waits[step] = str(error)
             return False
         if step in self._waits:
             logger.info("sweep.goes_on", step=step)
-        self._waits.discard(step)
+        self._waits.pop(step, None)
         return True
 
     def _compare(self) -> None:
@@ -183,7 +189,7 @@ class Sweep:
     def _count_workers(self) -> None:
         """Want as many partitions as there were workers for so long that none of them was dead already."""
         now = self._clock()
-        alive = sum(not worker.is_silent(now) for worker in self._checkpoint.workers())
+        alive = sum(worker.takes_parts(now) for worker in self._checkpoint.workers())
         if now - self._count_since > SILENT:
             self._partitions = max(self._partitions, min(self._least_alive, alive))
             self._count_since = math.inf

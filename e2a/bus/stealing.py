@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from e2a import log
+from e2a import log, metrics
 from e2a.bus.handling import Outcome
 from e2a.errors import Retryable
 from e2a.messages import ChapterJob, PartDone
@@ -63,16 +63,16 @@ class Stealing:
         self._publish = publish
         self._search: Future[ChapterJob | None] | None = None
         self._search_after = 0.0
-        self._in_hand: list[Stolen] = []
+        self.in_hand: list[Stolen] = []
 
     @property
     def at_work(self) -> list[Future[Outcome]]:
         """What is in hand and not done."""
-        return [stolen.future for stolen in self._in_hand if not stolen.future.done()]
+        return [stolen.future for stolen in self.in_hand if not stolen.future.done()]
 
     def steal(self) -> None:
         """Look for a job, or begin the one that was found; to be called while a hand is free and no own job waits."""
-        if self._find is None or len(self._in_hand) >= self._most:
+        if self._find is None or len(self.in_hand) >= self._most:
             return
         if self._search is None:
             if time.monotonic() >= self._search_after:
@@ -81,8 +81,9 @@ class Stealing:
             search, self._search = self._search, None
             if (job := self._found(search)) is not None:
                 logger.info("bus.stolen", book=job.book_id, part=job.part.index)
+                metrics.STOLEN.inc()
                 abandoned = threading.Event()
-                self._in_hand.append(Stolen(abandoned, self._start(job, abandoned)))
+                self.in_hand.append(Stolen(abandoned, self._start(job, abandoned)))
 
     def settle(self) -> None:
         """Publish what is done; a bug in the handler is raised.
@@ -90,17 +91,17 @@ class Stealing:
         Raises:
             Retryable: an outcome was not published; it stays in hand.
         """
-        for stolen in [stolen for stolen in self._in_hand if stolen.future.done()]:
+        for stolen in [stolen for stolen in self.in_hand if stolen.future.done()]:
             outcome = stolen.future.result()
             if not outcome.handed_back:
                 self._publish(outcome, SOURCE)
-            self._in_hand.remove(stolen)
+            self.in_hand.remove(stolen)
             if not (isinstance(outcome.event, PartDone) and outcome.event.work_seconds):
                 self._pause(PAUSE)  # it may be found again until whoever keeps the records hears of it
 
     def abandon(self) -> None:
         """Tell what is in hand to end."""
-        for stolen in self._in_hand:
+        for stolen in self.in_hand:
             stolen.abandoned.set()
 
     def _found(self, search: Future[ChapterJob | None]) -> ChapterJob | None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
-from e2a import log
+from e2a import log, metrics
 from e2a.errors import Unavailable
 
 PART = "part/"
@@ -144,6 +144,7 @@ class LeaseKeeper:
         """Let go of a lease that somebody else has taken, who has counted us among the dead: we were only late."""
         self._held.discard(name)
         logger.warning("lease.lost", name=name)
+        metrics.LEASES_LOST.inc()
         with suppress(Unavailable):
             self._leases.survive(name)
 

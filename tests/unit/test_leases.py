@@ -7,6 +7,7 @@ import pytest
 from e2a.checkpoint import LeaseKeeper, leases
 from e2a.checkpoint.leases import TTL
 from e2a.errors import Unavailable
+from e2a.metrics import WORKER
 from e2a.testing import Clock, MemoryCheckpoint
 
 NAME = "part/d1"
@@ -226,6 +227,7 @@ def test_leases_that_the_server_forgot_are_taken_again(
 
 def test_a_lease_that_another_took_is_lost(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:
     """Whoever asks is told at once, the others at the next renewal; it is not renewed or released any more."""
+    lost = WORKER.get_sample_value("e2a_leases_lost_total") or 0.0
     for name in (NAME, "part/d2"):
         ours.claim(name)
         clock.now += TTL + 1
@@ -236,6 +238,7 @@ def test_a_lease_that_another_took_is_lost(ours: LeaseKeeper, theirs: LeaseKeepe
         assert not ours.holds(name)
         ours.release(name)
         assert theirs.holds(name)
+    assert WORKER.get_sample_value("e2a_leases_lost_total") == lost + 2
 
 
 def test_who_was_only_late_is_not_counted_dead(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:

@@ -8,13 +8,16 @@ import urllib.request
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from deploy.local.audiobook import free_ports
 from e2a import metrics
 from e2a.errors import ExitCode, UserError
 
 
-def get(path: str, health: metrics.Health = dict) -> tuple[str, dict[str, str], bytes]:
+def get(
+    path: str, health: metrics.Health = dict, registry: CollectorRegistry = metrics.WORKER
+) -> tuple[str, dict[str, str], bytes]:
     """Return status, headers and body of a page."""
     environ: dict[str, object] = {}
     setup_testing_defaults(environ)
@@ -23,7 +26,7 @@ def get(path: str, health: metrics.Health = dict) -> tuple[str, dict[str, str], 
     def start_response(status, headers, exc_info=None):
         answered.append((status, dict(headers)))
 
-    body = b"".join(metrics.pages(health)(environ | {"PATH_INFO": path}, start_response))
+    body = b"".join(metrics.pages(health, registry)(environ | {"PATH_INFO": path}, start_response))
     ((status, headers),) = answered
     return status, headers, body
 
@@ -38,6 +41,21 @@ def test_prometheus_page(path: str) -> None:
     lines = body.decode().splitlines()
     assert any(line.startswith('e2a_retakes_total{outcome="doubtful"} ') for line in lines)
     assert {"# TYPE e2a_gpu_memory_bytes gauge", "# TYPE e2a_last_take_timestamp_seconds gauge"} <= set(lines)
+
+
+def test_a_service_shows_its_own_metrics() -> None:
+    """A worker shows no books, a merger no parts, and the monitor neither; of their processes all show the same."""
+    pages = [get("/metrics", registry=each)[2] for each in (metrics.WORKER, metrics.MERGER, REGISTRY)]
+    assert [b"e2a_parts_total" in page for page in pages] == [True, False, False]
+    assert [b"e2a_books_total" in page for page in pages] == [False, True, False]
+    assert all(b"process_resident_memory_bytes" in page for page in pages)
+
+
+def test_what_has_not_happened_yet_is_shown() -> None:
+    """A counter that appeared with its first count would never have grown, so no alert would see a first failure."""
+    names = {sample.name + str(sample.labels) for each in metrics.MERGER.collect() for sample in each.samples}
+    assert {f"e2a_dead_letters_total{{'kind': '{kind}'}}" for kind in ("job", "event")} <= names
+    assert {f"e2a_books_total{{'outcome': '{outcome}'}}" for outcome in ("done", "failed")} <= names
 
 
 def test_health() -> None:
@@ -69,7 +87,7 @@ def test_other_paths(path: str) -> None:
 def test_serves_on_a_port(capfd: pytest.CaptureFixture[str]) -> None:
     """Health, metrics and what is not found come over HTTP, and no request is logged."""
     port = free_ports(1)[0]
-    metrics.serve(port, lambda: {"service": "e2a-test"})
+    metrics.serve(port, lambda: {"service": "e2a-test"}, metrics.WORKER)
     for path, words in {"/healthz": b"e2a-test", "/metrics": b"e2a_parts"}.items():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
             assert words in answer.read()

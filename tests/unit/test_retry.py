@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 import pytest
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from e2a.errors import Unavailable
 from e2a.messages import BookFailed, ChapterJob, DeadLetter, Message, PartsWanted, decode
+from e2a.metrics import MERGER
 from e2a.storage import keys
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EXPRESS
 from tests.unit.builders import BOOK, a_part_failed, a_part_record, a_plan, a_worker_record, put_part, put_plan
@@ -268,11 +268,11 @@ def test_metrics(scene: Scene) -> None:
 
     def counted() -> list[float]:
         again = (
-            REGISTRY.get_sample_value("e2a_jobs_again_total", {"reason": reason}) for reason in ("retried", "wanted")
+            MERGER.get_sample_value("e2a_jobs_again_total", {"reason": reason}) for reason in ("retried", "wanted")
         )
         return [
             *(value or 0.0 for value in again),
-            REGISTRY.get_sample_value("e2a_dead_letters_total", {"kind": "job"}) or 0.0,
+            MERGER.get_sample_value("e2a_dead_letters_total", {"kind": "job"}) or 0.0,
         ]
 
     before = counted()

@@ -195,10 +195,10 @@ def test_kafka_lost_everything(scene: Scene) -> None:
     ]
 
 
-def workers(scene: Scene, *numbers: int) -> None:
+def workers(scene: Scene, *numbers: int, **said: object) -> None:
     """Let workers be heard of."""
     for number in numbers:
-        scene.checkpoint.heartbeat(a_worker_record(f"gpu-{number}", last_seen=scene.clock.now))
+        scene.checkpoint.heartbeat(a_worker_record(f"gpu-{number}", last_seen=scene.clock.now, **said))
 
 
 def partitions(scene: Scene) -> int:
@@ -225,6 +225,16 @@ def test_the_dead_have_no_partition(scene: Scene) -> None:
     assert partitions(scene) == 3
 
 
+@pytest.mark.parametrize("state", ["draining", "drained"])
+def test_the_drained_have_no_partition(scene: Scene, state: str) -> None:
+    """Workers that take no parts want no partition, however long they are heard of."""
+    for _ in range(24):
+        workers(scene, 0, 1, 2)
+        workers(scene, 3, 4, state=state)
+        scene.sweep()
+    assert partitions(scene) == 3
+
+
 def test_topics_are_made_anew_as_large_as_they_were(scene: Scene) -> None:
     """Topics that vanish while fewer workers live than before have a partition for each of those of before."""
     for _ in range(12):
@@ -242,12 +252,12 @@ def test_what_waits_is_told(scene: Scene) -> None:
     scene.broker.send(CHAPTERS, [a_job(part) for part in PLAN.parts], [0, 1, 1])
     scene.broker.committed[CHAPTERS] = [1, 0]
     scene.sweep()
-    waits = {(CHAPTERS, 1): (2, 20.0)}
+    read = {(CHAPTERS, 0): (0, 0.0, 1, 1), (CHAPTERS, 1): (2, 20.0, 0, 2)}
     work = tuple(
-        QueuedWork(topic=topic, partition=partition, parts=parts, seconds=seconds)
+        QueuedWork(topic=topic, partition=partition, parts=parts, seconds=seconds, committed=committed, end=end)
         for topic in QUEUES
         for partition in (0, 1)
-        for parts, seconds in [waits.get((topic, partition), (0, 0.0))]
+        for parts, seconds, committed, end in [read.get((topic, partition), (0, 0.0, 0, 0))]
     )
     assert scene.checkpoint.queue() == QueueRecord(taken=scene.clock.now, work=work)
 
@@ -282,16 +292,19 @@ def away(*_arguments: object, **_options: object) -> None:
 def test_a_server_that_is_away(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, owner: str, method: str, waiting: list[str]
 ) -> None:
-    """Only what needs it waits; that is said when it begins and when it ends, and the sweep goes on by itself."""
+    """Only what needs it waits; that is said when it begins and when it ends, and by the health page meanwhile, and the
+    sweep goes on by itself."""
     scene.planned(1, 2)
     scene.settle()
     with capture_logs() as logs, monkeypatch.context() as patch:
         patch.setattr(getattr(scene, owner), method, away)
         scene.sweep(3)
     assert [entry["step"] for entry in logs if entry["event"] == "sweep.waits"] == waiting
+    assert scene.sweeper.problem == "it is away"
     with capture_logs() as logs:
         scene.sweep(3)
     assert [entry["step"] for entry in logs if entry["event"] == "sweep.goes_on"] == waiting
+    assert scene.sweeper.problem == ""
     assert set(sent(scene)) == {0}
     assert scene.checkpoint.is_whole()
 
