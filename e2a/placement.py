@@ -38,9 +38,9 @@ def layouts(
         partitions: how many a topic has, by its name.
         workers: what they said of themselves; one with several partitions of a topic shares its speed among them.
         queue: what waits; None when nobody has looked.
-        now: Unix time in seconds; workers that were not heard of for too long do not count.
+        now: Unix time in seconds; workers that were not heard of for too long, or are drained, do not count.
     """
-    alive = [worker for worker in workers if not worker.is_silent(now)]
+    alive = [worker for worker in workers if worker.takes_parts(now)]
     owned = {CHAPTERS: [each.partitions for each in alive], EXPRESS: [each.express for each in alive]}
     return {topic: _layout(topic, partitions[topic], zip(alive, owned[topic], strict=True), queue) for topic in owned}
 

@@ -105,6 +105,8 @@ class Follower:
         workers = [worker for worker in self._checkpoint.workers() if not worker.is_silent(time.time())]
         if not workers:
             return "waiting for a worker: is e2a-synth running?"
+        if all(worker.state == "drained" for worker in workers):
+            return "waiting for a worker: all of them are drained"
         if troubled := [worker for worker in workers if worker.problem]:
             return f"{troubled[0].worker} waits: {troubled[0].problem}"
         others = sorted({worker.book_id for worker in workers} - {""})

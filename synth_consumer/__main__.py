@@ -14,6 +14,7 @@ from e2a.settings import SynthSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
 from synth_consumer import engines, recognition
+from synth_consumer.duty import Duty
 from synth_consumer.engines import Engine
 from synth_consumer.orders import Orders
 from synth_consumer.recognition import Recogniser
@@ -41,7 +42,7 @@ def run() -> int:
     engine.load()
     name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
     status = Status(name, engine)
-    metrics.serve(settings.metrics_port, status.health)
+    metrics.serve(settings.metrics_port, status.health, metrics.WORKER)
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
     checkpoint = RedisCheckpoint(settings.redis_url)
@@ -55,16 +56,14 @@ def run() -> int:
 def work(
     settings: SynthSettings, engine: Engine, recogniser: Recogniser | None, checkpoint: RedisCheckpoint, status: Status
 ) -> None:
-    """Make parts until a signal comes."""
-    consumer: JobConsumer | None = None
+    """Make parts until a signal comes, or the wish that it ends."""
     speaker = Speaker(engine, recogniser, status.took)
     store = open_store(settings.model_copy(update={"patience": ONE_TRY}))
 
     def beat() -> None:
         worker.look_after()
-        partitions, express = ((), ()) if consumer is None else (consumer.partitions, consumer.express)
-        metrics.PARTITIONS.set(len(partitions))
-        checkpoint.heartbeat(status.snapshot(partitions, express))
+        duty.heed()
+        checkpoint.heartbeat(status.snapshot(duty.partitions, duty.express, duty.state))
 
     leases = LeaseKeeper(checkpoint, status.worker, beat)
     worker = Worker(
@@ -78,10 +77,12 @@ def work(
     )
     watched = (lambda: speaker.silent_seconds, settings.engine_patience, threading.Event())
     threading.Thread(target=watch, args=watched, name="watchdog", daemon=True).start()
-    with leases:
-        consumer = JobConsumer(
+    publisher = KafkaPublisher(settings.kafka_bootstrap, PUBLISH_PATIENCE)
+
+    def join() -> JobConsumer:
+        return JobConsumer(
             bootstrap=settings.kafka_bootstrap,
-            publisher=KafkaPublisher(settings.kafka_bootstrap, PUBLISH_PATIENCE),
+            publisher=publisher,
             handle=worker.handle,
             hands=worker.hands,
             worker=status.worker,
@@ -90,9 +91,13 @@ def work(
             protocol=settings.group_protocol,
             find=Thief(checkpoint, store, engine, worker.recent).find if settings.steal else None,
             brake=settings.brake,
+            moved=status.moved,
         )
+
+    duty = Duty(checkpoint, status.worker, service.stop_on_signals(), join)
+    with leases:
         logger.info("synth.ready", worker=status.worker, engine=engine.name, licence=engine.licence)
-        consumer.run(service.stop_on_signals())
+        duty.run()
 
 
 def sign_off(checkpoint: RedisCheckpoint, name: str) -> None:

@@ -199,7 +199,7 @@ class Worker:
 
     def _done(self, job: ChapterJob, sidecar: Sidecar, work_seconds: float) -> PartDone:
         if work_seconds:
-            self._status.finished(sidecar, self._speaker.busy_seconds)
+            self._status.finished(job.part, sidecar, self._speaker.busy_seconds)
             metrics.PART_SECONDS.observe(work_seconds)
         metrics.PARTS.labels("done").inc()
         logger.info("part.done", book=job.book_id, part=job.part.index, work_seconds=round(work_seconds, 2))

@@ -9,11 +9,11 @@ at jobs that wait for the engine (docs/adr/0003).
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import cycle
 
-from e2a import log
+from e2a import log, metrics
 from e2a.bus.admin import Admin
 from e2a.bus.config import Protocol, consumer
 from e2a.bus.handling import Handler, Outcome, perform, process
@@ -55,6 +55,7 @@ class JobConsumer:
         protocol: of the groups; `consumer` is that of KIP-848.
         find: looks for a job that waits for another worker, when none waits for this one; None never steals.
         brake: failures in a row, of the kind that may pass, after which the worker ends; 0 for never.
+        moved: called whenever its partitions have changed.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class JobConsumer:
         protocol: Protocol = "classic",
         find: Find | None = None,
         brake: int = 0,
+        moved: Callable[[], object] = lambda: None,
     ) -> None:
         self._bootstrap = bootstrap
         self._session_timeout = session_timeout
         self._protocol = protocol
         self._memberships = {
-            topic: Membership(consumer(bootstrap, group, session_timeout, protocol), topic, self._publish)
+            topic: Membership(consumer(bootstrap, group, session_timeout, protocol), topic, self._publish, moved)
             for topic, group in QUEUES.items()
         }
         self._ids = TopicIds(bootstrap, list(QUEUES))
@@ -109,8 +111,12 @@ class JobConsumer:
         """Partitions of the express topic owned now."""
         return self._memberships[EXPRESS].partitions
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set, then finish or hand back what is in hand and leave the groups.
+    def run(self, stop: threading.Event, drain: threading.Event | None = None) -> None:
+        """Work until `stop` is set, then finish or hand back what is in hand and leave the groups. Only once.
+
+        Args:
+            stop: set when it is to end, in its grace period.
+            drain: while it is set nothing is begun, and once nothing is in hand any more that is the end too.
 
         Raises:
             UserError: too many parts failed in a row (exit code FAILING), or Kafka never lets us in (CONFIG).
@@ -122,9 +128,12 @@ class JobConsumer:
             for membership in self._all:
                 membership.join()
             while not stop.is_set() and not self._failing:
-                self._step()
+                draining = drain is not None and drain.is_set()
+                if draining and not any(each.in_hand for each in self._holders):
+                    break
+                self._step(begin=not draining)
             failure = self._failure() if self._failing else None
-            self._drain(0.0 if failure else self._grace)
+            self._finish(0.0 if failure else self._grace)
         finally:
             self._leave()
         if failure is not None:
@@ -149,13 +158,14 @@ class JobConsumer:
             ExitCode.FAILING,
         )
 
-    def _step(self) -> None:
+    def _step(self, *, begin: bool) -> None:
         self._receive()
         self._settle()
         for membership in self._all:
             membership.watch_let_go()
             membership.commit()
-        self._begin()
+        if begin:
+            self._begin()
         for membership in self._all:
             membership.set_paused()
         for topic in self._ids.changed():
@@ -212,6 +222,7 @@ class JobConsumer:
         if outcome.dead_letter is not None:
             logger.warning("bus.dead_letter", source=source, reason=outcome.dead_letter.reason)
             self._publisher.send(DEAD_LETTERS, [outcome.dead_letter])
+            metrics.DEAD_LETTERS.labels("job").inc()
         if outcome.event is not None:
             self._publisher.send(EVENTS, [outcome.event])
         if isinstance(outcome.event, PartDone) and outcome.event.work_seconds:
@@ -220,7 +231,7 @@ class JobConsumer:
             self._failures += 1
             self._reason = outcome.event.reason
 
-    def _drain(self, grace: float) -> None:
+    def _finish(self, grace: float) -> None:
         """Finish the job that ends first within the grace period, hand back the others."""
         wait(self._at_work(), timeout=grace, return_when=FIRST_COMPLETED)
         for each in self._holders:

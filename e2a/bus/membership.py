@@ -86,9 +86,10 @@ class Membership:
         config: of the consumer.
         topic: of jobs.
         publish: called with each outcome before its offset is committed.
+        moved: called whenever its partitions have changed.
     """
 
-    def __init__(self, config: Config, topic: str, publish: Publish) -> None:
+    def __init__(self, config: Config, topic: str, publish: Publish, moved: Callable[[], object]) -> None:
         self.topic = topic
         self.waiting: deque[Job] = deque()
         self.in_hand: list[Work] = []
@@ -97,6 +98,7 @@ class Membership:
         self._consumer = Consumer(config)
         self._dead: list[Consumer] = []
         self._publish = publish
+        self._moved = moved
         self._let_go: list[Future[Outcome]] = []
         self._epochs: dict[int, int] = {}
         self._epoch = 0
@@ -261,6 +263,8 @@ class Membership:
         # also when it need not be paused: librdkafka remembers a pause from before it was taken away
         (kafka.pause if self._paused else kafka.resume)(partitions)
         logger.info("bus.assigned", topic=self.topic, partitions=self.partitions)
+        if partitions:
+            self._moved()
 
     def _on_revoke(self, _kafka: Consumer, partitions: list[TopicPartition]) -> None:
         leaving = {partition.partition for partition in partitions}
@@ -279,11 +283,13 @@ class Membership:
         self.commit()
         self._forget(leaving)
         logger.info("bus.revoked", topic=self.topic, partitions=sorted(leaving))
+        self._moved()
 
     def _on_lost(self, _kafka: Consumer, partitions: list[TopicPartition]) -> None:
         lost = {partition.partition for partition in partitions}
         self._forget(lost)
         logger.warning("bus.lost", topic=self.topic, partitions=sorted(lost))
+        self._moved()
 
     def _forget(self, partitions: set[int]) -> None:
         """Let go of partitions and of every job from them."""

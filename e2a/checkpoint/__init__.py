@@ -142,7 +142,7 @@ class Checkpoint(Protocol):
         """Return what is wanted of a worker: that it works, unless somebody has said otherwise."""
 
     def set_wish(self, worker: str, wish: Wish) -> None:
-        """Say what is wanted of a worker; forgotten when it signs off, and a day later."""
+        """Say what is wanted of a worker; forgotten when it signs off, and after a day in which nobody asks."""
 
     def queue(self) -> QueueRecord | None:
         """Return what waited in Kafka when somebody last looked, or None when nobody has."""

@@ -166,6 +166,10 @@ class WorkerRecord(Frozen):
         """Say whether it has not been heard of for too long at `now`, Unix time in seconds."""
         return now - self.last_seen > SILENT
 
+    def takes_parts(self, now: float) -> bool:
+        """Say whether it works at `now`, Unix time in seconds: it is neither silent nor drained, nor about to be."""
+        return self.state == "working" and not self.is_silent(now)
+
 
 class Progress(Frozen):
     """A book in numbers. Seconds are audio seconds: real ones for parts that are done, estimates for the rest.

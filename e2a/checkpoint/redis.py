@@ -29,6 +29,7 @@ WORKER_TTL = 300
 """Seconds for which a worker that fell silent is still listed."""
 ATTEMPTS_TTL = 86_400
 WISH_TTL = 86_400
+"""Seconds after which the wish is forgotten of a worker that does not ask any more."""
 _NEVER = Retry(NoBackoff(), 0)
 AWAY = 1.0
 """Seconds after a failure in which the server is not asked: else every call of every thread would wait for it."""
@@ -284,7 +285,7 @@ class RedisCheckpoint:
 
     def wish(self, worker: str) -> Wish:
         with self._errors():
-            return cast(Wish, self._redis.get(_wish_key(worker)) or "work")
+            return cast(Wish, self._redis.getex(_wish_key(worker), ex=WISH_TTL) or "work")
 
     def set_wish(self, worker: str, wish: Wish) -> None:
         with self._errors():

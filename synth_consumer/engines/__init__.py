@@ -62,6 +62,9 @@ class Engine(ABC):
     """Digest of the model's files, after `load`; empty for an engine without such files."""
     device: str = "cpu"
     """Where it runs, such as `cuda:0 NVIDIA H100`; known after `load`."""
+    gpu: str = ""
+    """UUID of the GPU that it runs on, as the driver spells it: `GPU-` and 36 characters; known after `load`, empty for
+    none."""
     at_once: int = 1
     """How many threads may be in `say` at the same time; known after `load`."""
     varies: bool = False

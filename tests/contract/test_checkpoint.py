@@ -369,3 +369,13 @@ def test_redis_that_is_away_is_not_asked_all_the_time(monkeypatch: pytest.Monkey
     now[0] += AWAY
     checkpoint.check()
     assert asked == ["ping"]
+
+
+def test_a_wish_is_kept_while_the_worker_asks(redis: str) -> None:
+    """A worker may stay drained for longer than a day; a wish that nobody asks for is forgotten some time."""
+    checkpoint, client = RedisCheckpoint(redis), redis_py.Redis.from_url(redis)
+    checkpoint.set_wish("anna", "drain")
+    client.expire("e2a:wish:anna", 100)
+    assert checkpoint.wish("anna") == "drain"
+    assert client.ttl("e2a:wish:anna") > 80_000
+    checkpoint.sign_off("anna")

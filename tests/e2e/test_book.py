@@ -4,11 +4,13 @@ import json
 import re
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.local.audiobook import free_ports
 from e2a.checkpoint import WorkerRecord
 from e2a.report import Report
 from samples.pack import BOOK as SAMPLE
@@ -140,6 +142,42 @@ def test_a_killed_worker_loses_nothing(book: Path, expected: bytes, kafka: str, 
         assert producing.wait(120) == 0
         assert set(makers(running)) == {"w0", "w1"}
     assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def test_a_worker_is_drained_works_again_and_ends(
+    book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path
+) -> None:
+    """Drained in the middle of a book it ends its parts and is listed without partitions; another makes the same bytes.
+    Told to work it has some again; told to stop, or by a signal while it is drained, it ends with code 0."""
+    (port,) = free_ports(1)
+    with stack(tmp_path, kafka, redis, workers=1, partitions=4, SIMULATED_RTF=RTF * 1.5) as running:
+        wishes = running.checkpoint
+        told = running.start("e2a-synth", WORKER_ID="w1", METRICS_PORT=port)
+        wait_until(lambda: standing(running, "w1") == ("working", True))
+        producing = produce_in_background(running, book)
+        wait_until(lambda: any(worker.worker == "w1" for worker in speaking(running)))
+        wishes.set_wish("w1", "drain")
+        wait_until(lambda: standing(running, "w1") == ("drained", False))
+        (by_w1,) = (worker.done for worker in wishes.workers() if worker.worker == "w1")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
+            assert json.load(answer)["state"] == "drained"
+        assert producing.wait(120) == 0
+        assert 0 < by_w1 == makers(running).count("w1") < CHAPTERS
+        wishes.set_wish("w1", "work")
+        wait_until(lambda: standing(running, "w1") == ("working", True))
+        wishes.set_wish("w1", "stop")
+        wishes.set_wish("w0", "drain")
+        assert told.wait(40) == 0
+        wait_until(lambda: (standing(running, "w0"), standing(running, "w1")) == (("drained", False), None))
+        running.processes[1].terminate()
+        assert running.processes[1].wait(10) == 0
+    assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def standing(running: Stack, name: str) -> tuple[str, bool] | None:
+    """Return a worker's state and whether it has partitions of either topic; None when it is not listed."""
+    found = (worker for worker in running.checkpoint.workers() if worker.worker == name)
+    return next(((worker.state, bool(worker.partitions or worker.express)) for worker in found), None)
 
 
 def test_a_killed_merger_loses_nothing(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from synth_consumer.engines.coqui import batch, graphs, models
 from synth_consumer.engines.coqui.decoder import PROBATION
 from synth_consumer.engines.coqui.graphs import Graphs
+from synth_consumer.vitals import Machine
 from tests.neural.test_decoder import GREEDY, SAMPLED, codes, decoder, make_requests
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -74,3 +75,15 @@ def test_goes_on_when_memory_runs_out_and_recovers(model: Any, monkeypatch: pyte
         for _ in range(0, 2 * 128 * PROBATION, len(requests)):
             assert codes(running, requests) == made
         assert few < running.slots == 128
+
+
+def test_the_driver_sees_the_engines_gpu() -> None:
+    """By the UUID that torch knows the driver finds the GPU that torch calculates on, whatever number either gives it."""
+    where = torch.device("cuda", 0)
+    block = torch.zeros(2**28, dtype=torch.uint8, device=where)
+    gpu = Machine(models.uuid(where)).look().gpu
+    assert gpu is not None
+    assert gpu.name == torch.cuda.get_device_name(where)
+    assert gpu.memory_used >= len(block)
+    assert gpu.memory_total >= torch.cuda.get_device_properties(where).total_memory
+    assert 0 <= gpu.use <= 1

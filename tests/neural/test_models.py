@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -355,7 +356,7 @@ def test_the_digest_is_of_what_decides_the_sound(xtts_folder: Path, tmp_path: Pa
 def test_the_cpu_is_taken_when_it_is_asked_for() -> None:
     """The setting `cpu` needs no GPU, uses none of its memory, and is called so."""
     where = models.device(SynthSettings(device="cpu"))
-    assert models.describe(where) == "cpu"
+    assert (models.describe(where), models.uuid(where)) == ("cpu", "")
     assert models.memory(where) == 0
 
 
@@ -368,12 +369,17 @@ def test_a_missing_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first visible GPU is taken, called by its number and its name, and told to compute alike every time."""
+    """The first visible GPU is taken, called by its number and its name, and by its UUID as its driver knows it, and told
+    to compute alike every time."""
     monkeypatch.setattr("torch.backends.cudnn.deterministic", False)
     monkeypatch.setattr("torch.backends.cudnn.allow_tf32", True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda _where: "NVIDIA H100")
-    assert models.describe(models.device(SynthSettings())) == "cuda:0 NVIDIA H100"
+    told = SimpleNamespace(uuid="2b1a6b62-0000-4000-8000-000000000001")
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda _where: told)
+    where = models.device(SynthSettings())
+    assert models.describe(where) == "cuda:0 NVIDIA H100"
+    assert models.uuid(where) == "GPU-2b1a6b62-0000-4000-8000-000000000001"
     assert torch.backends.cudnn.deterministic
     assert not torch.backends.cudnn.allow_tf32
 

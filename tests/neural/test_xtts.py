@@ -126,7 +126,7 @@ def test_variety_is_a_factor_on_the_temperature(engine: XttsEngine) -> None:
 
 def test_says_what_it_is(engine: XttsEngine, xtts_folder: Path) -> None:
     """After loading it knows its model, licence, voices, device and how many may call it at once."""
-    assert (engine.name, engine.model, engine.device) == ("xtts", xtts_folder.name, "cpu")
+    assert (engine.name, engine.model, engine.device, engine.gpu) == ("xtts", xtts_folder.name, "cpu", "")
     assert engine.sample_rate == 24000
     assert engine.varies
     assert engine.at_once == 8

@@ -156,14 +156,15 @@ class Loop:
         stop: threading.Event,
         *,
         express: Script | None = None,
+        drain: threading.Event | None = None,
         **options: Any,
     ) -> MemoryBroker:
-        """Run it until `stop` is set, and return where it published."""
+        """Run it until `stop` is set, or it has drained, and return where it published."""
         express = express or Script(topic=EXPRESS)
         groups = {QUEUES[each.topic]: each for each in (script, express)}
         self._patch.setattr(membership, "Consumer", lambda config: groups[config["group.id"]])
         self._patch.setattr(membership, "COMMIT_PAUSE", 0.0)
         self._patch.setattr(consumer, "TopicIds", lambda *_: Identities([script, express]))
         given: dict[str, Any] = {"bootstrap": "nowhere", "worker": "w0", "session_timeout": 6, "grace": 0.0}
-        JobConsumer(publisher=self.broker, handle=handle, **(given | options)).run(stop)
+        JobConsumer(publisher=self.broker, handle=handle, **(given | options)).run(stop, drain)
         return self.broker

@@ -180,6 +180,23 @@ def test_missing_worker(scene: Scene) -> None:
     assert scene.notes == ["", asked, "", asked, "", asked, ""]
 
 
+def test_drained_workers(scene: Scene) -> None:
+    """When every worker has been told to take nothing the reader hears of that, until one works again."""
+    scene.seed(a_part_record())
+
+    def beat(state: str) -> Callable[[], object]:
+        def heard() -> None:
+            scene.wait()
+            for worker in ("gpu-0", "gpu-1"):
+                state_of = state if worker == "gpu-0" else "drained"
+                scene.checkpoint.heartbeat(a_worker_record(worker, state=state_of, last_seen=scene.time.now))
+
+        return heard
+
+    scene.follow(beat("drained"), beat("working"), lambda: scene.seed(a_part_record("done"), stage="done"))
+    assert scene.notes == ["", "waiting for a worker: all of them are drained", "", ""]
+
+
 def test_workers_at_another_book(scene: Scene) -> None:
     """When the workers are at another book the reader is told which, and no longer once one is at this book."""
     part = a_part_record()

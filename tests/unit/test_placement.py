@@ -74,14 +74,15 @@ def test_partitions_end_together(estimates: list[float], speeds: list[float]) ->
 
 
 def test_measured_speeds() -> None:
-    """Speeds are what workers have measured; the rest is taken to be as usual, and who is silent does not count."""
+    """Speeds are what workers have measured, but silent and draining ones; the rest is taken to be as usual."""
     known = {"audio_seconds": 400.0, "work_seconds": 100.0, "last_seen": 1000.0}
     fast = a_worker_record("a", partitions=(0,), express=(0, 1), **known)
     shared = a_worker_record("b", partitions=(1, 2), express=(2,), **known)
     gone = a_worker_record("c", partitions=(3,), audio_seconds=1.0, work_seconds=100.0, last_seen=0.0)
     new = a_worker_record("d", partitions=(4,), audio_seconds=9.0, work_seconds=1.0, last_seen=1000.0)
-    found = layouts({CHAPTERS: 5, EXPRESS: 3}, [fast, shared, gone, new], None, now=1001.0)
-    assert found == {CHAPTERS: at(4.0, 2.0, 2.0, 2.0, 2.0), EXPRESS: at(2.0, 2.0, 4.0)}
+    leaving = a_worker_record("e", partitions=(5,), state="draining", **known)
+    found = layouts({CHAPTERS: 6, EXPRESS: 3}, [fast, shared, gone, new, leaving], None, now=1001.0)
+    assert found == {CHAPTERS: at(4.0, 2.0, 2.0, 2.0, 2.0, 2.0), EXPRESS: at(2.0, 2.0, 4.0)}
     assert layouts(dict.fromkeys(QUEUES, 2), [gone, new], None, now=1001.0)[CHAPTERS] == even(2)
 
 

@@ -1,10 +1,13 @@
 """What a worker says of itself."""
 
+import os
+import socket
+
 import pytest
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from e2a.plan import Retake
+from e2a.metrics import WORKER
+from e2a.plan import Retake, Sentence
 from synth_consumer.status import Status
 from tests.unit.builders import a_job, a_part, a_sidecar
 from tests.unit.puppet import Puppet
@@ -25,10 +28,13 @@ def test_health_says_what_speaks_and_where(status: Status) -> None:
     assert status.health() == {
         "service": "e2a-synth",
         "worker": "w0",
+        "state": "working",
         "engine": "espeak",
         "model": "alto",
         "device": "cuda:0 NVIDIA H100",
         "memory_bytes": 7,
+        "gpu": None,
+        "partitions": (),
         "speaking": False,
         "problem": "",
         "last_take_seconds": None,
@@ -74,22 +80,70 @@ def test_says_what_it_waits_for(status: Status) -> None:
 
 def test_says_what_it_owns(status: Status) -> None:
     """The record names the partitions of both topics of jobs."""
-    record = status.snapshot((1, 2), (3,))
-    assert (record.partitions, record.express) == ((1, 2), (3,))
+    record = status.snapshot((1, 2), (3,), "draining")
+    assert (record.partitions, record.express, record.state) == ((1, 2), (3,), "draining")
+    assert (status.health()["partitions"], status.health()["state"]) == ((1, 2), "draining")
+    assert value("e2a_partitions") == 2
+
+
+def test_says_where_it_runs(status: Status) -> None:
+    """The record names host and process, says what memory the process has, and of no GPU where the engine has none."""
+    record = status.snapshot(())
+    assert (record.host, record.process, record.gpu) == (socket.gethostname(), os.getpid(), None)
+    assert record.resident > 2**20
+    assert WORKER.get_sample_value(
+        "e2a_worker_info",
+        {"worker": "w0", "engine": "espeak", "model": "alto", "device": "cuda:0 NVIDIA H100"},
+    )
+
+
+def test_counts_its_rebalances(status: Status) -> None:
+    """Each change of its partitions counts, in the record and for Prometheus."""
+    before = value("e2a_rebalances_total")
+    status.moved()
+    status.moved()
+    assert (status.snapshot(()).rebalances, value("e2a_rebalances_total") - before) == (2, 2)
+
+
+def test_shows_prometheus_what_it_is_at(status: Status) -> None:
+    """Parts that are being spoken, their sentences, and whether anything is wrong."""
+    job, before = a_job(), value("e2a_sentences_total")
+    status.started(job)
+    status.spoke(job)
+    status.waits("one", "storage: refused")
+    status.snapshot(())
+    assert [value(name) for name in ("e2a_speaking_parts", "e2a_problem")] == [1, 1]
+    assert value("e2a_sentences_total") - before == 1
+    status.left(job)
+    status.goes_on("one")
+    status.snapshot(())
+    assert [value(name) for name in ("e2a_speaking_parts", "e2a_problem")] == [0, 0]
 
 
 def test_counts_bad_takes(status: Status) -> None:
     """A sentence is retaken when it was said more than once, and doubtful when no take was good."""
-    before = [_retakes(outcome) for outcome in ("good", "doubtful")]
+    before = [value("e2a_retakes_total", outcome=outcome) for outcome in ("good", "doubtful")]
     bad = Retake(sentence=0, start=0.0, text="Yes.", takes=1, flaws=("too-short",), doubtful=("too-short",))
     mended = bad.model_copy(update={"takes": 2, "doubtful": ()})
     sidecar = a_sidecar(a_part(), retakes=(bad, mended, mended))
-    status.finished(sidecar, 5.0)
+    status.finished(a_part(), sidecar, 5.0)
     record = status.snapshot(())
     assert (record.done, record.retaken, record.doubtful, record.work_seconds) == (1, 2, 1, 5.0)
     assert record.audio_seconds == sidecar.seconds
-    assert [_retakes(outcome) for outcome in ("good", "doubtful")] == [before[0] + 2, before[1] + 1]
+    after = [value("e2a_retakes_total", outcome=outcome) for outcome in ("good", "doubtful")]
+    assert after == [before[0] + 2, before[1] + 1]
 
 
-def _retakes(outcome: str) -> float:
-    return REGISTRY.get_sample_value("e2a_retakes_total", {"outcome": outcome}) or 0.0
+def test_counts_the_characters_that_it_has_said(status: Status) -> None:
+    """A character is a code point of what the engine was given, of parts that are done."""
+    spoken = (Sentence(text="Dr. É.", pause_ms=0, spoken="Doctor É."), Sentence(text="Yes.", pause_ms=0))
+    before = value("e2a_characters_total")
+    for _ in range(2):
+        status.finished(a_part(sentences=spoken), a_sidecar(a_part()), 5.0)
+    assert status.snapshot(()).characters == 2 * (9 + 4)
+    assert value("e2a_characters_total") - before == 2 * (9 + 4)
+
+
+def value(name: str, **labels: str) -> float:
+    """Return what Prometheus is shown."""
+    return WORKER.get_sample_value(name, labels) or 0.0

@@ -57,7 +57,7 @@ class CoquiEngine(Engine):
         self._where = models.device(self._settings)
         files = models.find(self._settings.model, accept_cpml=self._settings.accept_cpml)
         self._synthesizer = models.load(files, self._where)
-        self.device = models.describe(self._where)
+        self.device, self.gpu = models.describe(self._where), models.uuid(self._where)
         self.weights = models.weights_digest(files)
         self.licence = files.licence
         self.sample_rate = self._synthesizer.output_sample_rate

@@ -100,6 +100,11 @@ def describe(where: Any) -> str:
     return f"{where} {torch.cuda.get_device_name(where)}" if where.type == "cuda" else str(where)
 
 
+def uuid(where: Any) -> str:
+    """Return the UUID of a GPU as its driver spells it, empty for the CPU."""
+    return f"GPU-{torch.cuda.get_device_properties(where).uuid}" if where.type == "cuda" else ""
+
+
 def memory(where: Any) -> int:
     """Return the bytes of a device's memory that this process holds, 0 for the CPU."""
     return int(torch.cuda.memory_reserved(where)) if where.type == "cuda" else 0

@@ -70,7 +70,7 @@ class XttsEngine(Engine):
         self._xtts = models.load(files, self._where).tts_model
         if not self._xtts.args.gpt_use_perceiver_resampler:
             raise UserError(f"engine xtts: model {files.name!r} is an XTTS of version 1", ExitCode.CONFIG)
-        self.device = models.describe(self._where)
+        self.device, self.gpu = models.describe(self._where), models.uuid(self._where)
         self.weights = models.weights_digest(files)
         self.sample_rate = self._xtts.args.output_sample_rate
         self._languages = tuple(self._xtts.config.languages)
