@@ -5,20 +5,29 @@ import sys
 from e2a import log, metrics, service
 from e2a.errors import ExitCode
 from e2a.settings import MonitorSettings, load
-from monitor import access, server, uploads
+from e2a.storage import open_store
+from monitor import links, server, uploads
+from monitor.library import Library
+from monitor.media import Media
+from monitor.protection import protection
 
 logger = log.get(__name__)
+
+PATIENCE = 3.0
+"""Seconds to wait for storage before a file is refused for now."""
 
 
 def run() -> int:
     """Serve until a signal; the page gets this command's options again and reads them for itself."""
     settings = load(MonitorSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
-    protection = access.protection(settings)
+    protected_by = protection(settings)
+    store = open_store(settings.model_copy(update={"patience": PATIENCE}))
+    media = Media(Library(store), links.shared())
     with server.listen(settings.monitor_host, settings.monitor_port) as listener:
         metrics.serve(settings.metrics_port, lambda: {"service": "e2a-monitor"})
-        app = server.application(settings, [], uploads.shared(settings).close)
-        logger.info("monitor.serving", host=settings.monitor_host, port=listener.getsockname()[1], access=protection)
+        app = server.application(settings, media.routes, uploads.shared(settings).close)
+        logger.info("monitor.serving", host=settings.monitor_host, port=listener.getsockname()[1], access=protected_by)
         server.serve(app, listener)
     logger.info("monitor.stopped")
     return ExitCode.OK

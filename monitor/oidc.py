@@ -14,8 +14,8 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from e2a.settings import MonitorSettings
 from monitor import login
-from monitor.access import is_invited
 from monitor.gate import LOGIN
+from monitor.protection import is_invited
 
 LOGOUT = "/auth/logout"
 FREE = ("/auth/login", "/oauth2callback", LOGOUT)

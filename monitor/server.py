@@ -17,10 +17,11 @@ from streamlit.web import bootstrap
 
 from e2a.errors import ExitCode, UserError
 from e2a.settings import MonitorSettings
-from monitor import access, oidc
+from monitor import oidc
 from monitor.gate import LOGIN, Gate
 from monitor.oidc import Oidc
 from monitor.password import Password, Throttle
+from monitor.protection import protection
 
 PAGE = Path(__file__).with_name("dashboard.py")
 GRACE = 3
@@ -55,8 +56,8 @@ def application(settings: MonitorSettings, routes: Sequence[BaseRoute], end: Cal
         end: called when the server has stopped.
     """
     bootstrap.load_config_options(_options(settings))
-    protection = access.protection(settings)
-    page = App(PAGE, secrets={"auth": oidc.secrets_of(settings)} if protection == "oidc" else None)
+    protected_by = protection(settings)
+    page = App(PAGE, secrets={"auth": oidc.secrets_of(settings)} if protected_by == "oidc" else None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -66,12 +67,12 @@ def application(settings: MonitorSettings, routes: Sequence[BaseRoute], end: Cal
         end()
 
     keeper: Password | Oidc | None = None
-    if protection == "password":
+    if protected_by == "password":
         salt = settings.s3_secret_key.get_secret_value()
         keeper = Password(settings.monitor_password.get_secret_value(), salt, Throttle(time.monotonic))
-    elif protection == "oidc":
+    elif protected_by == "oidc":
         keeper = Oidc(settings)
-    alone = protection == "open" and not settings.monitor_open
+    alone = protected_by == "open" and not settings.monitor_open
     hosts = {settings.monitor_host, "localhost", "127.0.0.1", "::1"} if alone else ()
     gate = Middleware(Gate, keeper=keeper, free=(LOGIN, *oidc.FREE), hosts=hosts)
     ways_in = keeper.routes if keeper else []
