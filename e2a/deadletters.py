@@ -1,9 +1,9 @@
 """Dead letters: what became of the parts that they are about, and which of them can be tried again."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from e2a.bus import Letter
 from e2a.checkpoint import PartRecord
@@ -13,6 +13,20 @@ from e2a.shelf import Shelf
 
 Since = Literal["done", "waiting", "to be tried again", "still failed", "not of a book", "book gone", "not known"]
 """What has become of a part since."""
+
+
+class Records(Protocol):
+    """What is to be known of books to say what became of their parts: a `Shelf`, or somebody who has read it all."""
+
+    @property
+    def problem(self) -> str:
+        """Why not all of it is known; empty when it is."""
+
+    def title(self, book_id: str) -> str:
+        """Return the title of a book; empty where nobody knows it."""
+
+    def records(self, book_id: str) -> Mapping[int, PartRecord] | None:
+        """Return the parts of a book by index; none when it is gone, None when nobody can say."""
 
 
 class Entry(NamedTuple):
@@ -48,17 +62,13 @@ def latest(letters: Iterable[Letter]) -> list[Letter]:
     return list(found.values())
 
 
-def entries(letters: Iterable[Letter], shelf: Shelf) -> list[Entry]:
+def entries(letters: Iterable[Letter], books: Records) -> list[Entry]:
     """Return letters with what is known of their parts now."""
-
-    @cache
-    def parts(book_id: str) -> dict[int, PartRecord]:
-        plan = shelf.plan(book_id)
-        return shelf.parts(plan) if plan else {}
+    parts = cache(books.records)
 
     @cache
     def title(book_id: str) -> str:
-        return shelf.title(book_id) if book_id else ""
+        return books.title(book_id) if book_id else ""
 
     found = []
     for letter in letters:
@@ -66,8 +76,9 @@ def entries(letters: Iterable[Letter], shelf: Shelf) -> list[Entry]:
         if said.part is None:
             found.append(Entry(letter, title(said.book_id), None, "not of a book"))
             continue
-        record = parts(said.book_id).get(said.part)
-        since = _since(record, blind=bool(shelf.problem))
+        known = parts(said.book_id)
+        record = known.get(said.part) if known else None
+        since = "not known" if known is None else _since(record, blind=bool(books.problem))
         found.append(Entry(letter, title(said.book_id), record.chapter + 1 if record else None, since))
     return found
 

@@ -163,6 +163,11 @@ class Shelf:
             for part in plan.parts
         }
 
+    def records(self, book_id: str) -> dict[int, PartRecord]:
+        """Return how far the parts of a book have got; none when it has no plan."""
+        plan = self.plan(book_id)
+        return self.parts(plan) if plan else {}
+
     def pause(self, book_id: str) -> None:
         """Have nobody begin another part of a book until it is resumed."""
         self._change(book_id, state="paused")

@@ -1,133 +1,194 @@
-"""Books and workers as rows to show from the checkpoint's records, and numbers as people say them."""
+"""Books and workers as rows to show, from what checkpoint and storage say of them, and numbers as people say them."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal, NamedTuple
 
-from e2a.checkpoint import ACTIVE, STOPPED, BookRecord, PartRecord, Stage, WorkerRecord, progress
-from e2a.plan import Frozen
-from e2a.report import ReportedRetake, reported
+from e2a.checkpoint import ACTIVE, STOPPED, BookRecord, PartRecord, Progress, Wish, WorkerRecord, progress
+from e2a.shelf import Condition
+from monitor.archive import Facts
+from monitor.records import BookRow, WorkerRow
 
 UNKNOWN = "-"
-LISTED = 200
-"""Most retakes of a book that are listed; the report of the finished book has all."""
 
 
-class BookRow(Frozen):
-    """A book in the numbers that are shown. Seconds are audio seconds where not said otherwise."""
+class Summary(NamedTuple):
+    """What is remembered of the parts of a book, of which there may be thousands."""
 
-    book_id: str
-    title: str
-    authors: str
-    stage: Stage
-    reason: str
-    fraction: float
-    """Share of its audio that is done, 0 to 1."""
-    chapters: int
-    chapters_done: int
-    chapters_failed: int
-    audio_seconds: float
-    speed: float | None
-    """Seconds of audio made in a second of wall time since it was last submitted; None before any was."""
-    eta: float | None
-    """Seconds of wall time until the last part is done; None when unknown or nothing is left to do."""
-    age: float
-    """Seconds of wall time since something happened to it."""
-    retaken: int
-    """Sentences that were said more than once."""
-    doubtful: int
-    """Sentences whose best take is not good."""
-    retakes: tuple[ReportedRetake, ...]
-    """At most `LISTED` of them, the doubtful ones first."""
+    numbers: Progress
+    settled: frozenset[int]
+    """Chapters that are done, or of which a part has failed."""
+    retaken: int = 0
+    doubtful: int = 0
+    retries: tuple[tuple[int, PartRecord], ...] = ()
+    """Parts that wait to be tried again, by their index."""
 
 
-class WorkerRow(Frozen):
-    """A worker in what is shown of it."""
-
-    worker: str
-    engine: str
-    model: str
-    device: str
-    memory: int
-    """GPU memory in use, in bytes."""
-    at_once: int
-    """Sentences that its engine says at the same time."""
-    activity: str
-    book: str
-    """Title of the book in hand; empty when it waits or the book is not known."""
-    partitions: tuple[int, ...]
-    done: int
-    failed: int
-    real_time_factor: float | None
-    """Seconds of work for a second of audio; None before its first audio."""
-    retaken: int
-    """Sentences that it said more than once."""
-    doubtful: int
-    """Sentences whose best take is not good."""
-    last_take: float | None
-    """Seconds since its last take; None before its first."""
-    age: float
-    """Seconds since its last heartbeat."""
+UNREAD = Summary(progress([]), frozenset())
+"""What is known of parts that nobody has read yet."""
 
 
-def book_row(book: BookRecord, parts: Mapping[int, PartRecord], now: float) -> BookRow:
-    """Return how far a book has got at `now`, Unix time in seconds; the speed of a finished one stays."""
-    numbers = progress(parts.values())
-    retakes = tuple(_retakes(book, parts))
-    synthesising = book.stage == "synthesising"
-    wall = (now if synthesising else book.last_update) - book.resumed_at
+def summary(parts: Mapping[int, PartRecord]) -> Summary:
+    """Add up the parts of a book."""
+    records = parts.values()
+    retakes = [retake for record in records for retake in record.retakes]
+    failed = {record.chapter for record in records if record.state == "failed"}
+    return Summary(
+        numbers=progress(records),
+        settled=frozenset(failed | ({record.chapter for record in records} - _open(records))),
+        retaken=sum(retake.takes > 1 for retake in retakes),
+        doubtful=sum(bool(retake.doubtful) for retake in retakes),
+        retries=tuple((index, record) for index, record in parts.items() if record.retry_at),
+    )
+
+
+def _open(records: Iterable[PartRecord]) -> set[int]:
+    return {record.chapter for record in records if record.state != "done"}
+
+
+def recorded_row(
+    book: BookRecord,
+    known: Summary,
+    facts: Facts | None,
+    *,
+    looked: float,
+    at: Collection[int] = (),
+    eta: tuple[float, float] | None = None,
+    now: float,
+) -> BookRow:
+    """Return how far a book of the checkpoint has got; the speed of one that is not being spoken stays.
+
+    Args:
+        book: its record.
+        known: its parts.
+        facts: what storage said of it; None when nothing.
+        looked: when storage said so, Unix time in seconds.
+        at: chapters that somebody is at.
+        eta: when it is ready.
+        now: Unix time in seconds.
+    """
+    numbers, is_done = known.numbers, condition(book, facts, looked) == "done"
+    wall = (now if book.stage == "synthesising" else book.last_update) - book.resumed_at
     made = numbers.seconds_done - book.resumed_seconds
-    speed = made / wall if wall > 0 and made > 0 else None
-    left = numbers.seconds_pending
+    is_newer = facts is None or book.last_update > looked
+    finished = facts.finished if facts else None
     return BookRow(
         book_id=book.book_id,
         title=book.title,
         authors=", ".join(book.authors),
-        stage=book.stage,
+        condition=condition(book, facts, looked),
         reason=book.reason,
-        fraction=numbers.fraction,
-        chapters=numbers.chapters,
-        chapters_done=numbers.chapters_done,
+        urgent=book.urgent if facts is None or is_newer else facts.order.urgent,
+        fraction=1.0 if is_done else numbers.fraction if numbers.parts else 0.0,
+        chapters=len(book.chapter_titles),
+        chapters_done=len(book.chapter_titles) if is_done else numbers.chapters_done,
+        chapters_running=len(set(at) - known.settled),
         chapters_failed=numbers.chapters_failed,
-        audio_seconds=numbers.seconds_done,
-        speed=speed,
-        eta=left / speed if synthesising and speed and left else None,
+        parts=numbers.parts,
+        parts_done=numbers.done,
+        audio_seconds=numbers.seconds_done if numbers.parts else book.audio_seconds,
+        total_seconds=numbers.seconds_total if numbers.parts else book.audio_seconds,
+        speed=made / wall if wall > 0 and made > 0 else None,
+        eta=eta,
         age=elapsed(book.last_update, now),
-        retaken=sum(retake.takes > 1 for retake in retakes),
-        doubtful=sum(bool(retake.doubtful) for retake in retakes),
-        retakes=tuple(sorted(retakes, key=lambda retake: not retake.doubtful)[:LISTED]),
+        retries=len(known.retries),
+        retaken=known.retaken,
+        doubtful=known.doubtful,
+        cover=bool(facts and facts.cover),
+        files=finished.files if finished and is_done else (),
     )
 
 
-def worker_row(worker: WorkerRecord, titles: Mapping[str, str], now: float) -> WorkerRow:
+def stored_row(book_id: str, facts: Facts) -> BookRow:
+    """Return a book that only storage knows: how far its parts are nobody can say, but whether it is done."""
+    done, name = facts.finished, facts.name
+    chapters = len(done.loudness) if done else 0
+    return BookRow(
+        book_id=book_id,
+        title=done.title if done else name.title if name else "",
+        authors=done.authors if done else ", ".join(name.authors) if name else "",
+        condition=condition(None, facts, 0.0),
+        urgent=facts.order.urgent,
+        fraction=1.0 if done else 0.0,
+        chapters=chapters,
+        chapters_done=chapters,
+        audio_seconds=done.audio_seconds if done else 0.0,
+        total_seconds=done.audio_seconds if done else 0.0,
+        cover=facts.cover,
+        files=done.files if done else (),
+    )
+
+
+def condition(book: BookRecord | None, facts: Facts | None, looked: float) -> Condition:
+    """Return the condition of a book as `e2a.shelf.Shelf` says it, from what was read of it.
+
+    What storage said is believed for as long as the merger has recorded nothing newer: it reads what is wanted of a
+    book in storage before it records it, and pages read storage less often than records.
+
+    Args:
+        book: its record; None when there is none.
+        facts: what storage said of it; None when nothing: one that was just submitted.
+        looked: when storage said so, Unix time in seconds.
+    """
+    if facts is None or (book and (book.stage == "done" or book.last_update > looked)):
+        return book.stage if book else "incomplete"
+    if not facts.has_plan:
+        return "removing" if facts.is_retired else "incomplete"
+    if facts.finished:
+        return "done"
+    if facts.order.state != "wanted":
+        return facts.order.state
+    if book:
+        return book.stage
+    return "submitted" if facts.name else "incomplete"
+
+
+def worker_row(worker: WorkerRecord, wish: Wish, titles: Mapping[str, str], now: float) -> WorkerRow:
     """Return what a worker does at `now`; `titles` holds the titles of books by id."""
-    age = elapsed(worker.last_seen, now)
+    work = worker.work_seconds
     return WorkerRow(
         worker=worker.worker,
+        host=worker.host,
+        state=_state(worker, now),
         engine=worker.engine,
         model=worker.model,
         device=worker.device,
-        memory=worker.memory,
         at_once=worker.at_once,
-        activity=f"silent for {ago(age)}" if worker.is_silent(now) else _work(worker),
-        book=titles.get(worker.book_id, ""),
+        book_id=worker.book_id,
+        title=titles.get(worker.book_id, ""),
+        chapter=worker.chapter + 1 if worker.book_id else 0,
+        sentence=worker.sentence,
+        sentences=worker.sentences,
+        problem=worker.problem,
         partitions=worker.partitions,
+        express=worker.express,
         done=worker.done,
         failed=worker.failed,
-        real_time_factor=worker.work_seconds / worker.audio_seconds if worker.audio_seconds else None,
         retaken=worker.retaken,
         doubtful=worker.doubtful,
+        real_time_factor=work / worker.audio_seconds if worker.audio_seconds else None,
+        characters_per_second=worker.characters / work if worker.characters and work else None,
+        cpu=worker.cpu,
+        resident=worker.resident,
+        memory=worker.memory,
+        gpu=worker.gpu,
+        uptime=elapsed(worker.started, now),
         last_take=elapsed(worker.last_take, now) if worker.last_take else None,
-        age=age,
+        age=elapsed(worker.last_seen, now),
+        wish=wish,
     )
 
 
 def by_interest(rows: Iterable[BookRow]) -> tuple[BookRow, ...]:
-    """Sort books, given first submitted first: running ones, then the last failed, the last stopped, the last done."""
+    """Sort books, given first in line first: those that are made, that wait or lack something, the last failed, the
+    last stopped, the last done."""
     given = tuple(rows)
-    running = tuple(row for row in given if row.stage in ACTIVE)
-    failed = tuple(row for row in reversed(given) if row.stage == "failed")
-    stopped = tuple(row for row in reversed(given) if row.stage in STOPPED)
-    return running + failed + stopped + tuple(row for row in reversed(given) if row.stage == "done")
+    backwards = given[::-1]
+    others = tuple(row for row in given if row.condition in {"submitted", "incomplete", "removing"})
+    running = tuple(row for row in given if row.condition in ACTIVE)
+    failed = tuple(row for row in backwards if row.condition == "failed")
+    stopped = tuple(row for row in backwards if row.condition in STOPPED)
+    return running + failed + others + stopped + tuple(row for row in backwards if row.condition == "done")
 
 
 def elapsed(since: float, now: float) -> float:
@@ -173,14 +234,9 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size else UNKNOWN
 
 
-def _retakes(book: BookRecord, parts: Mapping[int, PartRecord]) -> Iterator[ReportedRetake]:
-    for index, part in sorted(parts.items()):
-        for retake in part.retakes:
-            yield reported(retake, chapter=part.chapter, title=book.chapter_titles[part.chapter], part=index)
-
-
-def _work(worker: WorkerRecord) -> str:
-    if not worker.book_id:
-        return "waiting"
-    chapter = f"chapter {worker.chapter + 1}"
-    return f"{chapter}, sentence {worker.sentence} of {worker.sentences}" if worker.sentences else chapter
+def _state(worker: WorkerRecord, now: float) -> Literal["speaking", "waiting", "draining", "drained", "silent"]:
+    if worker.is_silent(now):
+        return "silent"
+    if worker.state != "working":
+        return worker.state
+    return "speaking" if worker.book_id else "waiting"

@@ -1,0 +1,148 @@
+"""What the event topic has told of parts, and the dead letters: a bounded memory that a thread keeps up to date.
+
+It is made anew from Kafka whenever the page is started, so nothing that is restarted loses it.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from e2a import log
+from e2a.bus import Dated, Letter, Tail
+from e2a.deadletters import latest
+from e2a.errors import Unavailable
+from e2a.messages import PartDone, PartFailed
+from monitor.records import PartEvent, Reading
+
+KEPT = 100_000
+"""Most happenings that are remembered, the last ones: two hundred and some bytes each (bench/monitor.py)."""
+LETTERS = 500
+"""Most dead letters that are remembered, the last ones."""
+REASON = 500
+"""Most characters of a reason that are remembered."""
+PARTS = 1 << 20
+"""What the index of a part is less than; others are somebody's mistake."""
+
+logger = log.get(__name__)
+
+
+class Happening(NamedTuple):
+    """What was told of a part."""
+
+    time: float
+    """When, Unix time in seconds."""
+    book_id: str
+    part: int
+    worker: str
+    work: float
+    """Seconds that it was spoken for; 0 when it failed, or when it was there already."""
+    audio: float
+    """Seconds of audio; 0 when it failed."""
+    reason: str | None
+    """Why it failed; None when it is done."""
+
+
+class History:
+    """What has happened to parts. One thread reads it on, any number look at it.
+
+    Args:
+        events: the event topic.
+        letters: the topic of dead letters.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, events: Tail[Dated], letters: Tail[Letter], clock: Callable[[], float]) -> None:
+        self._events = events
+        self._letters = letters
+        self._clock = clock
+        self._generations = (0, 0)
+        self._told: dict[str, int] = {}
+        """Of each book, a bit for each part of which an event says that it is done."""
+        self.happenings: Sequence[Happening] = ()
+        """By time; replaced, never changed."""
+        self.letters: Sequence[Letter] = ()
+        """The last dead letter of each part, and all that are of none, oldest first; without payloads."""
+        self.reading = Reading()
+        """When all was read that there is."""
+
+    def read(self) -> bool:
+        """Take in what has come, a batch of each topic; say whether more may be there already."""
+        try:
+            events, letters = self._events.poll(), self._letters.poll()
+        except Unavailable as error:
+            if not self.reading.problem:
+                logger.warning("monitor.source_away", reason=str(error))
+            self.reading = self.reading.model_copy(update={"problem": str(error)})
+            return False
+        self._forget()
+        if events:
+            self._take(events)
+        if letters:
+            self.letters = latest([*self.letters, *map(_shortened, letters)])[-LETTERS:]
+        behind = bool(self._events.behind() or self._letters.behind())
+        self.reading = Reading(taken=self.reading.taken if behind else self._clock())
+        return behind
+
+    def told(self, book_id: str) -> int:
+        """Return of how many parts of a book an event says that they are done."""
+        return self._told.get(book_id, 0).bit_count()
+
+    def of_part(self, book_id: str, part: int) -> tuple[PartEvent, ...]:
+        """Return what has happened to a part, oldest first."""
+        return tuple(
+            PartEvent(
+                time=each.time,
+                worker=each.worker,
+                outcome="done" if each.reason is None else "failed",
+                work_seconds=each.work,
+                reason=each.reason or "",
+            )
+            for each in self.happenings
+            if each.part == part and each.book_id == book_id
+        )
+
+    def made(self, since: float) -> dict[str, float]:
+        """Return how many seconds of audio were made of each book since a time; what was there already is not made."""
+        seconds: dict[str, float] = defaultdict(float)
+        for each in reversed(self.happenings):
+            if each.time < since:
+                break
+            if each.work:
+                seconds[each.book_id] += each.audio
+        return dict(seconds)
+
+    def _forget(self) -> None:
+        """Forget what stood in topics that are gone."""
+        before, self._generations = self._generations, (self._events.generation(), self._letters.generation())
+        if before[0] != self._generations[0]:
+            self.happenings, self._told = (), {}
+        if before[1] != self._generations[1]:
+            self.letters = ()
+
+    def _take(self, events: Sequence[Dated]) -> None:
+        fresh = []
+        for time, event in events:
+            if isinstance(event, PartDone) and 0 <= event.part < PARTS:
+                fresh.append(_done(time, event))
+                self._told[event.book_id] = self._told.get(event.book_id, 0) | 1 << event.part
+            elif isinstance(event, PartFailed) and 0 <= event.part < PARTS:
+                fresh.append(_failed(time, event))
+        # the partitions of a topic are not read in the order of time
+        self.happenings = sorted([*self.happenings, *fresh], key=itemgetter(0))[-KEPT:]
+
+
+def _done(time: float, event: PartDone) -> Happening:
+    book_id, worker = sys.intern(event.book_id), sys.intern(event.worker)
+    return Happening(time, book_id, event.part, worker, event.work_seconds, event.audio_seconds, None)
+
+
+def _failed(time: float, event: PartFailed) -> Happening:
+    book_id, worker, reason = sys.intern(event.book_id), sys.intern(event.worker), sys.intern(event.reason[:REASON])
+    return Happening(time, book_id, event.part, worker, 0.0, 0.0, reason)
+
+
+def _shortened(letter: Letter) -> Letter:
+    said = letter.letter
+    return letter._replace(letter=said.model_copy(update={"reason": said.reason[:REASON]}))

@@ -1,0 +1,210 @@
+"""Who did what when, in figures: pure functions of what has happened to parts.
+
+The audio of a part is spread evenly over the time in which it was spoken, for nobody tells when each second of it was
+made. A part that is still being spoken keeps its worker busy; its audio counts when it is done.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
+
+from monitor.history import Happening
+from monitor.records import Bin, Span, Throughput, Timeline, Usage
+
+LIMIT = 2000
+"""Most spans that are given, the last ones."""
+INTERVALS = 60
+"""Of the throughput."""
+BINS = 20
+"""Most of a histogram."""
+TYPICAL = 0.98
+"""Share of the values that all bins but the last one divide evenly: a part that took an hour hides no others."""
+
+Stretch = tuple[float, float]
+"""Beginning and end, Unix times in seconds."""
+
+
+class Frame(NamedTuple):
+    """The stretch of time that is shown, in `INTERVALS`."""
+
+    start: float
+    end: float
+
+    @property
+    def width(self) -> float:
+        """Of an interval, in seconds."""
+        return (self.end - self.start) / INTERVALS
+
+    def clip(self, begin: float, end: float) -> Stretch:
+        """Return what is shown of a stretch; it is empty, or ends before it begins, where that is nothing."""
+        return max(begin, self.start), min(end, self.end)
+
+    def intervals(self, begin: float, end: float) -> range:
+        """Return the intervals that a shown stretch is in."""
+        first = min(int((begin - self.start) / self.width), INTERVALS - 1)
+        return range(first, max(first + 1, min(math.ceil((end - self.start) / self.width), INTERVALS)))
+
+
+def timeline(
+    happenings: Sequence[Happening],
+    running: Sequence[Span],
+    *,
+    titles: Mapping[str, str],
+    live: Mapping[str, float],
+    since: float | None,
+    now: float,
+) -> Timeline:
+    """Return what happened in a stretch of time.
+
+    Args:
+        happenings: to parts, by time.
+        running: parts that are being spoken.
+        titles: of books, by id.
+        live: when the workers that are there now began, Unix times in seconds; they are shown also when they did
+            nothing.
+        since: Unix time in seconds; None shows all, from the first beginning to the last end.
+        now: end of the stretch, Unix time in seconds.
+    """
+    told = [each for each in happenings if each.work or each.reason is not None]
+    frame = _frame(told, running, since, now)
+    told = told[bisect_right(told, frame.start, key=itemgetter(0)) if since is not None else 0 :]
+    spoken = [each for each in told if each.work]
+    made = _busy(((each.worker, each.time - each.work, each.time) for each in spoken), frame)
+    at_it = [(worker, *stretch) for worker, stretches in made.items() for stretch in stretches]
+    busy = dict.fromkeys(live, ()) | _busy([*at_it, *((each.worker, each.start, each.end) for each in running)], frame)
+    speeds = _speeds(spoken, frame)
+    latest = told[-LIMIT:]
+    spans = sorted([*(_span(each, titles) for each in latest), *running], key=attrgetter("end"))[-LIMIT:]
+    return Timeline(
+        start=frame.start,
+        end=frame.end,
+        spans=tuple(spans),
+        left_out=len(told) + len(running) - len(spans),
+        usage=_usage(busy, spoken, live, frame),
+        throughput=tuple(
+            Throughput(time=frame.start + index * frame.width, speed=speed) for index, speed in enumerate(speeds)
+        ),
+        durations=_histogram([each.work for each in spoken]),
+        factors=_histogram([each.work / each.audio for each in spoken if each.audio]),
+        speed_up=_speed_up(made, speeds, frame, until=min((each.start for each in running), default=frame.end)),
+    )
+
+
+def _frame(told: Sequence[Happening], running: Sequence[Span], since: float | None, now: float) -> Frame:
+    if since is not None:
+        return Frame(since, now)
+    begins = [each.time - each.work for each in told] + [each.start for each in running]
+    last = told[-1].time if told else now
+    return Frame(min(begins, default=now), now if running else last)
+
+
+def _busy(stretches: Iterable[tuple[str, float, float]], frame: Frame) -> dict[str, Sequence[Stretch]]:
+    """Return when each worker was busy, from what it was at, several parts at a time or one; disjoint, in order."""
+    by_worker: dict[str, list[Stretch]] = defaultdict(list)
+    for worker, begin, end in stretches:
+        by_worker[worker].append(frame.clip(begin, end))
+    return {worker: _union(found) for worker, found in by_worker.items()}
+
+
+def _union(stretches: list[Stretch]) -> list[Stretch]:
+    united: list[Stretch] = []
+    for begin, end in sorted(stretches):
+        if end <= begin:
+            continue
+        if united and begin <= united[-1][1]:
+            united[-1] = united[-1][0], max(end, united[-1][1])
+        else:
+            united.append((begin, end))
+    return united
+
+
+def _length(stretches: Sequence[Stretch]) -> float:
+    return sum(end - begin for begin, end in stretches)
+
+
+def _speeds(spoken: Sequence[Happening], frame: Frame) -> list[float]:
+    """Return how many seconds of audio were made a second in each interval; none where nothing is shown."""
+    width = frame.width
+    if width <= 0:
+        return []
+    audio = [0.0] * INTERVALS
+    for each in spoken:
+        begin, end = frame.clip(each.time - each.work, each.time)
+        if end <= begin:
+            continue
+        rate = each.audio / each.work
+        for index in frame.intervals(begin, end):
+            border = frame.start + index * width
+            audio[index] += rate * (min(end, border + width) - max(begin, border))
+    return [seconds / width for seconds in audio]
+
+
+def _usage(
+    busy: Mapping[str, Sequence[Stretch]], spoken: Sequence[Happening], live: Mapping[str, float], frame: Frame
+) -> tuple[Usage, ...]:
+    parts: dict[str, int] = defaultdict(int)
+    for each in spoken:
+        parts[each.worker] += 1
+    found = []
+    for worker, stretches in sorted(busy.items()):
+        first = stretches[0][0] if stretches else frame.end
+        began = max(frame.start, min(live.get(worker, frame.start), first))
+        seconds, wall = _length(stretches), frame.end - began
+        share = min(1.0, seconds / wall) if wall > 0 else 0.0
+        found.append(Usage(worker=worker, busy=seconds, share=share, parts=parts[worker]))
+    return tuple(found)
+
+
+def _speed_up(
+    made: Mapping[str, Sequence[Stretch]], speeds: Sequence[float], frame: Frame, until: float
+) -> tuple[tuple[int, float], ...]:
+    """Return by how many workers were at work how many of them alone would have made as much, on the average.
+
+    One alone makes what all have made while they were busy, over how long they were. Intervals count up to `until`,
+    from when on not all is known.
+    """
+    busy, audio = sum(map(_length, made.values())), sum(speeds) * frame.width
+    if not busy or not audio:
+        return ()
+    at_work = [0] * INTERVALS
+    for stretches in made.values():
+        for index in {index for stretch in stretches for index in frame.intervals(*stretch)}:
+            at_work[index] += 1
+    found: dict[int, list[float]] = defaultdict(list)
+    for index, (count, speed) in enumerate(zip(at_work, speeds, strict=True)):
+        if count and frame.start + (index + 1) * frame.width <= until + frame.width / 1000:
+            found[count].append(speed * busy / audio)
+    return tuple((count, sum(each) / len(each)) for count, each in sorted(found.items()))
+
+
+def _histogram(values: Sequence[float]) -> tuple[Bin, ...]:
+    if not values:
+        return ()
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[-1]
+    typical = ordered[int(TYPICAL * (len(ordered) - 1))]
+    step = (typical - low) / (BINS - 1)
+    edges = [low + step * index for index in range(BINS)] if step else [low]
+    edges = [*edges[:-1], high] if typical == high and step else [*edges, high]
+    places = [0, *(bisect_left(ordered, edge) for edge in edges[1:-1]), len(ordered)]
+    return tuple(
+        Bin(low=first, high=last, count=count)
+        for (first, last), count in zip(pairwise(edges), (b - a for a, b in pairwise(places)), strict=True)
+    )
+
+
+def _span(each: Happening, titles: Mapping[str, str]) -> Span:
+    return Span(
+        worker=each.worker,
+        book_id=each.book_id,
+        title=titles.get(each.book_id, ""),
+        part=each.part,
+        start=each.time - each.work,
+        end=each.time,
+        outcome="done" if each.reason is None else "failed",
+        audio_seconds=each.audio,
+    )
