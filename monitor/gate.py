@@ -26,6 +26,10 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 class Keeper(Protocol):
     """Knows who may pass."""
 
+    @property
+    def free(self) -> Collection[str]:
+        """Paths that nobody has to log in for, since they are the way in."""
+
     def admits(self, connection: HTTPConnection) -> bool:
         """Say whether somebody has logged in who may see the page."""
 
@@ -38,17 +42,13 @@ class Gate:
     Args:
         app: what is served.
         keeper: knows who may pass; None lets everybody in.
-        free: paths that nobody has to log in for.
         hosts: names under which the page may be asked for; empty for any. A page that is open to this machine alone
             must not be asked for by a name that somebody else had point here (DNS rebinding).
     """
 
-    def __init__(
-        self, app: ASGIApp, *, keeper: Keeper | None, free: Collection[str] = (), hosts: Collection[str] = ()
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, keeper: Keeper | None, hosts: Collection[str] = ()) -> None:
         self._app = app
         self._keeper = keeper
-        self._free = {*free, HEALTH}
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +71,7 @@ class Gate:
         if method not in _SAFE and not _is_from_here(connection):
             return PlainTextResponse("This does not come from the page.", 403)
         path = connection.scope["path"]
-        if self._keeper is None or path in self._free or self._keeper.admits(connection):
+        if self._keeper is None or path in {HEALTH, *self._keeper.free} or self._keeper.admits(connection):
             return None
         if method in {"GET", "HEAD"} and "text/html" in connection.headers.get("accept", ""):
             query = connection.scope["query_string"].decode("ascii", "replace")

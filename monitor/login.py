@@ -60,7 +60,8 @@ def form(request: Request, *, problem: str = "", seconds: float = 0.0, status: i
     said = words[problem].format(seconds=max(1, round(seconds))) if problem else ""
     headers = {"Retry-After": str(max(1, round(seconds)))} if seconds else {}
     body = (
-        f'<form method="post" action="{target}"><label for="password">{words["password"]}</label>'
+        f'<form method="post" action="{target}"><input name="user" value="e2a" autocomplete="username" hidden>'
+        f'<label for="password">{words["password"]}</label>'
         '<input type="password" id="password" name="password" autocomplete="current-password" required autofocus>'
         f'<button>{words["log in"]}</button></form><p role="alert">{said}</p>'
     )

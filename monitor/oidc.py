@@ -18,8 +18,7 @@ from monitor.gate import LOGIN
 from monitor.protection import is_invited
 
 LOGOUT = "/auth/logout"
-FREE = ("/auth/login", "/oauth2callback", LOGOUT)
-"""Streamlit's routes to the provider and back."""
+"""A route of Streamlit's, as those to the provider and back are."""
 SESSION_DAYS = 7
 PROVIDER = "default"
 """What Streamlit calls a provider that has no name."""
@@ -46,6 +45,7 @@ class Oidc:
     def __init__(self, settings: MonitorSettings) -> None:
         self._cookie_secret = _cookie_secret(settings)
         self._users = settings.monitor_users
+        self.free = (LOGIN, "/auth/login", "/oauth2callback", LOGOUT)
         self.routes: list[BaseRoute] = [Route(LOGIN, self._ask, methods=["GET"])]
 
     def admits(self, connection: HTTPConnection) -> bool:

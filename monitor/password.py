@@ -24,9 +24,13 @@ COOKIE = "e2a_session"
 LOGOUT = "/logout"
 SESSION = 7 * 24 * 3600
 """Seconds for which one stays logged in."""
+COST = 1 << 14
+"""Of making a key of a password (RFC 7914): 16 MB, and some 50 ms."""
 FREE_TRIES = 5
 LONGEST_WAIT = 60.0
-"""Seconds; also those after which a wrong password is forgotten, ten times over."""
+"""Seconds."""
+FORGOTTEN_AFTER = 600.0
+"""Seconds without another wrong password."""
 MOST_CLIENTS = 10_000
 _LARGEST_FORM = 4096
 
@@ -55,7 +59,7 @@ class Throttle:
         """Note a wrong password; return how many there were."""
         now, network = self._clock(), _network(client)
         count, last = self._failures.pop(network, (0, 0.0))
-        count = count + 1 if now - last < 10 * LONGEST_WAIT else 1
+        count = count + 1 if now - last < FORGOTTEN_AFTER else 1
         self._failures[network] = (count, now)
         if len(self._failures) > MOST_CLIENTS:
             self._failures.popitem(last=False)
@@ -82,9 +86,10 @@ class Password:
 
     def __init__(self, password: str, salt: str, throttle: Throttle) -> None:
         self._password = password.encode()
-        key = hashlib.scrypt(self._password, salt=f"e2a monitor {salt}".encode(), n=1 << 14, r=8, p=1, dklen=32)
+        key = hashlib.scrypt(self._password, salt=f"e2a monitor {salt}".encode(), n=COST, r=8, p=1, dklen=32)
         self._signer = TimestampSigner(key, salt="e2a.session", digest_method=hashlib.sha256)
         self._throttle = throttle
+        self.free = (LOGIN,)
         self.routes: list[BaseRoute] = [
             Route(LOGIN, self._ask, methods=["GET"]),
             Route(LOGIN, self._check, methods=["POST"]),

@@ -18,7 +18,7 @@ from streamlit.web import bootstrap
 from e2a.errors import ExitCode, UserError
 from e2a.settings import MonitorSettings
 from monitor import oidc
-from monitor.gate import LOGIN, Gate
+from monitor.gate import Gate
 from monitor.oidc import Oidc
 from monitor.password import Password, Throttle
 from monitor.protection import protection
@@ -66,16 +66,11 @@ def application(settings: MonitorSettings, routes: Sequence[BaseRoute], end: Cal
             yield
         end()
 
-    keeper: Password | Oidc | None = None
-    if protected_by == "password":
-        salt = settings.s3_secret_key.get_secret_value()
-        keeper = Password(settings.monitor_password.get_secret_value(), salt, Throttle(time.monotonic))
-    elif protected_by == "oidc":
-        keeper = Oidc(settings)
-    alone = protected_by == "open" and not settings.monitor_open
-    hosts = {settings.monitor_host, "localhost", "127.0.0.1", "::1"} if alone else ()
-    gate = Middleware(Gate, keeper=keeper, free=(LOGIN, *oidc.FREE), hosts=hosts)
+    keeper = _keeper(settings)
     ways_in = keeper.routes if keeper else []
+    alone = protected_by == "open" and not settings.monitor_open
+    hosts = {settings.monitor_host, "localhost", "127.0.0.1", "::1"} if alone else set()
+    gate = Middleware(Gate, keeper=keeper, hosts=hosts)
     return Starlette(routes=[*ways_in, *routes, Mount("/", page)], middleware=[gate], lifespan=lifespan)
 
 
@@ -105,6 +100,17 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             os._exit(ExitCode.INTERRUPTED)
         self.should_exit = True
+
+
+def _keeper(settings: MonitorSettings) -> Password | Oidc | None:
+    match protection(settings):
+        case "open":
+            return None
+        case "password":
+            salt = settings.s3_secret_key.get_secret_value()
+            return Password(settings.monitor_password.get_secret_value(), salt, Throttle(time.monotonic))
+        case "oidc":
+            return Oidc(settings)
 
 
 def _options(settings: MonitorSettings) -> dict[str, object]:
