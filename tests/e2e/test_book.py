@@ -149,9 +149,10 @@ def test_a_worker_is_drained_works_again_and_ends(
 ) -> None:
     """Drained in the middle of a book it ends its parts and is listed without partitions; another makes the same bytes.
     Told to work it has some again; told to stop, or by a signal while it is drained, it ends with code 0."""
-    (port,) = free_ports(1)
+    port, of_merger = free_ports(2)
     with stack(tmp_path, kafka, redis, workers=1, partitions=4, SIMULATED_RTF=RTF * 1.5) as running:
         wishes = running.checkpoint
+        running.start("e2a-merge", METRICS_PORT=of_merger)
         told = running.start("e2a-synth", WORKER_ID="w1", METRICS_PORT=port)
         wait_until(lambda: standing(running, "w1") == ("working", True))
         producing = produce_in_background(running, book)
@@ -159,8 +160,11 @@ def test_a_worker_is_drained_works_again_and_ends(
         wishes.set_wish("w1", "drain")
         wait_until(lambda: standing(running, "w1") == ("drained", False))
         (by_w1,) = (worker.done for worker in wishes.workers() if worker.worker == "w1")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
-            assert json.load(answer)["state"] == "drained"
+        assert json.loads(page(port, "healthz"))["state"] == "drained"
+        assert json.loads(page(of_merger, "healthz"))["problem"] == ""
+        assert {'e2a_workers{state="drained"} 1.0', 'e2a_workers{state="working"} 1.0', "e2a_checkpoint_up 1.0"} <= set(
+            page(of_merger, "metrics").splitlines()
+        )
         assert producing.wait(120) == 0
         assert 0 < by_w1 == makers(running).count("w1") < CHAPTERS
         wishes.set_wish("w1", "work")
@@ -172,6 +176,12 @@ def test_a_worker_is_drained_works_again_and_ends(
         running.processes[1].terminate()
         assert running.processes[1].wait(10) == 0
     assert (tmp_path / "book.m4b").read_bytes() == expected
+
+
+def page(port: int, name: str) -> str:
+    """Return a page of a service's metrics port."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def standing(running: Stack, name: str) -> tuple[str, bool] | None:

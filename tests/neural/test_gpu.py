@@ -78,7 +78,7 @@ def test_goes_on_when_memory_runs_out_and_recovers(model: Any, monkeypatch: pyte
 
 
 def test_the_driver_sees_the_engines_gpu() -> None:
-    """By the UUID that torch knows the driver finds the GPU that torch calculates on, whatever number either gives it."""
+    """By the UUID that torch knows the driver finds the GPU that torch is at, whatever number either gives it."""
     where = torch.device("cuda", 0)
     block = torch.zeros(2**28, dtype=torch.uint8, device=where)
     gpu = Machine(models.uuid(where)).look().gpu

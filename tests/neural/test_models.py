@@ -369,8 +369,8 @@ def test_a_missing_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first visible GPU is taken, called by its number and its name, and by its UUID as its driver knows it, and told
-    to compute alike every time."""
+    """The first visible GPU is taken, called by its number and its name, and by its UUID as its driver calls it; it is
+    told to compute alike every time."""
     monkeypatch.setattr("torch.backends.cudnn.deterministic", False)
     monkeypatch.setattr("torch.backends.cudnn.allow_tf32", True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
