@@ -1,6 +1,5 @@
-"""The page as a viewer sees it, run by Streamlit's own test runner, and the command that serves it."""
+"""The page as a viewer sees it, run by Streamlit's own test runner."""
 
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import monitor.__main__ as command
 from e2a.checkpoint import BookRecord, PartRecord, WorkerRecord
-from e2a.errors import ExitCode, Retryable, UserError
+from e2a.errors import Retryable
 from e2a.plan import Retake
 from e2a.testing import Clock, MemoryCheckpoint
 from monitor import dashboard
@@ -316,29 +314,3 @@ def test_script_composes_itself_from_options(monkeypatch: pytest.MonkeyPatch, so
         assert texts(AppTest.from_file(Path(dashboard.__file__), default_timeout=30).run()).startswith("**Emma**")
     assert urls == ["redis://elsewhere"]
     st.cache_resource.clear()
-
-
-def test_command_serves_where_the_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command serves on the host and port of its options and hands the options on to the page."""
-    calls: list[tuple[str, int, list[str]]] = []
-    monkeypatch.setattr(command, "serve", lambda *call: calls.append(call))
-    monkeypatch.setattr(command.log, "configure", lambda *_: None)
-    options = ["--monitor-host", "127.0.0.1", "--monitor-port", "0", "--redis-url", "redis://elsewhere"]
-    monkeypatch.setattr(sys, "argv", ["e2a-monitor", *options])
-    with pytest.raises(SystemExit) as stopped:
-        command.main()
-    assert stopped.value.code == ExitCode.OK
-    ((host, port, argv),) = calls
-    assert (host, argv) == ("127.0.0.1", options)
-    assert port > 0
-
-
-def test_port_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that somebody else serves on ends the command with a line that names it."""
-    monkeypatch.setattr(command.log, "configure", lambda *_: None)
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
-        monkeypatch.setattr(sys, "argv", ["e2a-monitor", "--monitor-port", port])
-        with pytest.raises(UserError, match=port) as failure:
-            command.run()
-    assert failure.value.code == ExitCode.UNAVAILABLE
