@@ -52,7 +52,7 @@ class Monitor:
         return self._browsers.enter_context(client)
 
     def said(self, browser: httpx2.Client, origin: str = "") -> str:
-        """Return all Markdown that the page shows when it is run once; raises what `connect` does if that is refused."""
+        """Return all Markdown that the page shows when it is run once; raises what `connect` does if it is refused."""
         from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415 - half a second
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: PLC0415
 
