@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -67,10 +68,12 @@ class Uploads:
             asked = arguments(options)
             if waiting >= MOST_WAITING:
                 raise UserError(f"{waiting} books wait already; send it again later", ExitCode.UNAVAILABLE)
-            folder = tempfile.TemporaryDirectory(prefix="e2a-upload-")
-            Path(folder.name, name).write_bytes(data)
-            task = self._threads.submit(self._submit, number, folder.name, name, ["--detach", *asked])
-            task.add_done_callback(lambda _: folder.cleanup())  # also when it is cancelled
+            with ExitStack() as stack:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="e2a-upload-"))
+                Path(folder, name).write_bytes(data)
+                task = self._threads.submit(self._submit, number, folder, name, ["--detach", *asked])
+                kept = stack.pop_all()
+                task.add_done_callback(lambda _: kept.close())  # also when it is cancelled
         except (UserError, OSError, RuntimeError) as error:  # the last when the page is being closed
             self._become(number, "refused", str(error))
 
