@@ -95,9 +95,11 @@ def test_a_worker_has_time_to_hand_back(model):
     assert seconds > SynthSettings.model_fields["grace"].default
 
 
-def test_the_secret_key_has_no_default(model):
-    """The secret key is a required file, and no service gets it, or any password, as a variable."""
-    assert re.fullmatch(r".*\$\{E2A_S3_SECRET_KEY_FILE:\?[^}]+\}", model["secrets"]["e2a_s3_secret_key"]["file"])
+@pytest.mark.parametrize("name", ["s3_secret_key", "monitor_password"])
+def test_secrets_have_no_default(model, name):
+    """The secret key and the password are required files, and no service gets them as variables."""
+    file = model["secrets"][f"e2a_{name}"]["file"]
+    assert re.fullmatch(rf".*\$\{{E2A_{name.upper()}_FILE:\?[^}}]+\}}", file)
     given = [name for service in model["services"].values() for name in service.get("environment", {})]
     assert not [name for name in given if re.search("SECRET|PASSWORD", name) and not name.endswith("_FILE")]
 
@@ -106,6 +108,15 @@ def test_the_secret_key_has_no_default(model):
 def test_those_who_use_storage_get_the_secret_key(model, name):
     """Every user of object storage, and the server, has the secret mounted."""
     assert "e2a_s3_secret_key" in names(model["services"][name]["secrets"])
+
+
+def test_the_page_has_a_password(model):
+    """The page, and nobody else, has the password mounted that it asks for."""
+    having = [
+        name for name, each in model["services"].items() if "e2a_monitor_password" in names(each.get("secrets", []))
+    ]
+    assert having == ["monitor"]
+    assert model["services"]["monitor"]["environment"]["TMPDIR"] == "/var/tmp"
 
 
 def test_references_exist(model):

@@ -12,16 +12,21 @@ DOCKERFILES = sorted(compose.ROOT.glob("deploy/**/*Dockerfile*"))
 
 
 def test_the_compose_file_is_valid():
-    """The compose file loads with nothing but the required variable set."""
-    result = compose.load(E2A_S3_SECRET_KEY_FILE="secrets/s3_secret_key")
+    """The compose file loads with nothing but the required variables set."""
+    result = compose.load(
+        E2A_S3_SECRET_KEY_FILE="secrets/s3_secret_key", E2A_MONITOR_PASSWORD_FILE="secrets/monitor_password"
+    )
     assert result.returncode == 0, result.stderr
 
 
-def test_the_stack_needs_a_secret_key():
-    """Without a secret key the compose file does not load, and the message names the variable."""
-    result = compose.load(E2A_S3_ACCESS_KEY="someone")
+@pytest.mark.parametrize("missing", ["E2A_S3_SECRET_KEY_FILE", "E2A_MONITOR_PASSWORD_FILE"])
+def test_the_stack_needs_its_secrets(missing):
+    """Without a secret key, or a password of the page, the file does not load; the message names the variable."""
+    secrets = {"E2A_S3_SECRET_KEY_FILE": "a", "E2A_MONITOR_PASSWORD_FILE": "b"}
+    del secrets[missing]
+    result = compose.load(**secrets)
     assert result.returncode != 0
-    assert "E2A_S3_SECRET_KEY_FILE" in result.stderr
+    assert missing in result.stderr
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.relative_to(compose.ROOT)))
