@@ -1,6 +1,5 @@
-"""Books and workers as rows to show, from what checkpoint and storage say of them, and numbers as people say them."""
+"""Books and workers as rows to show, from what checkpoint and storage say of them: pure functions."""
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
@@ -8,8 +7,6 @@ from e2a.checkpoint import ACTIVE, STOPPED, BookRecord, PartRecord, Progress, Wi
 from e2a.shelf import Condition
 from monitor.archive import Facts
 from monitor.records import BookRow, WorkerRow
-
-UNKNOWN = "-"
 
 
 class Summary(NamedTuple):
@@ -67,18 +64,19 @@ def recorded_row(
         eta: when it is ready.
         now: Unix time in seconds.
     """
-    numbers, is_done = known.numbers, condition(book, facts, looked) == "done"
+    numbers, said = known.numbers, condition(book, facts, looked)
+    is_done = said == "done"
     wall = (now if book.stage == "synthesising" else book.last_update) - book.resumed_at
     made = numbers.seconds_done - book.resumed_seconds
-    is_newer = facts is None or book.last_update > looked
+    order = facts.order if facts and book.last_update <= looked else None
     finished = facts.finished if facts else None
     return BookRow(
         book_id=book.book_id,
         title=book.title,
         authors=", ".join(book.authors),
-        condition=condition(book, facts, looked),
+        condition=said,
         reason=book.reason,
-        urgent=book.urgent if facts is None or is_newer else facts.order.urgent,
+        urgent=order.urgent if order else book.urgent,
         fraction=1.0 if is_done else numbers.fraction if numbers.parts else 0.0,
         chapters=len(book.chapter_titles),
         chapters_done=len(book.chapter_titles) if is_done else numbers.chapters_done,
@@ -130,11 +128,11 @@ def condition(book: BookRecord | None, facts: Facts | None, looked: float) -> Co
         facts: what storage said of it; None when nothing: one that was just submitted.
         looked: when storage said so, Unix time in seconds.
     """
-    if facts is None or (book and (book.stage == "done" or book.last_update > looked)):
+    if facts is None or (book and book.last_update > looked):
         return book.stage if book else "incomplete"
     if not facts.has_plan:
         return "removing" if facts.is_retired else "incomplete"
-    if facts.finished:
+    if facts.finished or (book and book.stage == "done"):
         return "done"
     if facts.order.state != "wanted":
         return facts.order.state
@@ -194,44 +192,6 @@ def by_interest(rows: Iterable[BookRow]) -> tuple[BookRow, ...]:
 def elapsed(since: float, now: float) -> float:
     """Return the seconds from `since` to `now`; 0 where another machine's clock is ahead of ours."""
     return max(0.0, now - since)
-
-
-def percent(fraction: float) -> str:
-    """Return a share as `42 %`, rounded down: 100 % means all of it."""
-    return f"{math.floor(fraction * 100 + 1e-9)} %"
-
-
-def chapters(row: BookRow) -> str:
-    """Return the chapters of a book as `3 of 12 chapters, 1 failed`."""
-    failed = f", {row.chapters_failed} failed" if row.chapters_failed else ""
-    return f"{row.chapters_done} of {row.chapters} chapters{failed}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as `1:02:03` or `2:03`."""
-    if seconds is None:
-        return UNKNOWN
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def ago(seconds: float) -> str:
-    """Return an age in its largest whole unit: `42 s`, `5 min`, `3 h`, `2 d`."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
-
-
-def times(factor: float | None) -> str:
-    """Return a speed as `12.5x`."""
-    return UNKNOWN if factor is None else f"{factor:.1f}x"
-
-
-def gigabytes(size: int) -> str:
-    """Return bytes as `5.3 GB`, and none as unknown."""
-    return f"{size / 1e9:.1f} GB" if size else UNKNOWN
 
 
 def _state(worker: WorkerRecord, now: float) -> Literal["speaking", "waiting", "draining", "drained", "silent"]:

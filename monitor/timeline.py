@@ -6,7 +6,7 @@ made. A part that is still being spoken keeps its worker busy; its audio counts 
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter, itemgetter
@@ -43,10 +43,16 @@ class Frame(NamedTuple):
         """Return what is shown of a stretch; it is empty, or ends before it begins, where that is nothing."""
         return max(begin, self.start), min(end, self.end)
 
-    def intervals(self, begin: float, end: float) -> range:
-        """Return the intervals that a shown stretch is in."""
-        first = min(int((begin - self.start) / self.width), INTERVALS - 1)
-        return range(first, max(first + 1, min(math.ceil((end - self.start) / self.width), INTERVALS)))
+
+class Work(NamedTuple):
+    """What was done in a frame."""
+
+    busy: dict[str, list[Stretch]]
+    """When each worker spoke; disjoint, in order."""
+    audio: list[float]
+    """Seconds of audio that were made in each interval."""
+    present: list[set[str]]
+    """Who spoke in each interval."""
 
 
 def timeline(
@@ -73,24 +79,21 @@ def timeline(
     frame = _frame(told, running, since, now)
     told = told[bisect_right(told, frame.start, key=itemgetter(0)) if since is not None else 0 :]
     spoken = [each for each in told if each.work]
-    made = _busy(((each.worker, each.time - each.work, each.time) for each in spoken), frame)
-    at_it = [(worker, *stretch) for worker, stretches in made.items() for stretch in stretches]
-    busy = dict.fromkeys(live, ()) | _busy([*at_it, *((each.worker, each.start, each.end) for each in running)], frame)
-    speeds = _speeds(spoken, frame)
-    latest = told[-LIMIT:]
-    spans = sorted([*(_span(each, titles) for each in latest), *running], key=attrgetter("end"))[-LIMIT:]
+    work = _work(spoken, frame)
+    spans = sorted([*(_span(each, titles) for each in told[-LIMIT:]), *running], key=attrgetter("end"))[-LIMIT:]
     return Timeline(
         start=frame.start,
         end=frame.end,
         spans=tuple(spans),
         left_out=len(told) + len(running) - len(spans),
-        usage=_usage(busy, spoken, live, frame),
+        usage=_usage(_with(work.busy, running, frame), spoken, live, frame),
         throughput=tuple(
-            Throughput(time=frame.start + index * frame.width, speed=speed) for index, speed in enumerate(speeds)
+            Throughput(time=frame.start + index * frame.width, speed=audio / frame.width)
+            for index, audio in enumerate(work.audio)
         ),
         durations=_histogram([each.work for each in spoken]),
         factors=_histogram([each.work / each.audio for each in spoken if each.audio]),
-        speed_up=_speed_up(made, speeds, frame, until=min((each.start for each in running), default=frame.end)),
+        speed_up=_speed_up(work, frame, until=min((each.start for each in running), default=frame.end)),
     )
 
 
@@ -102,19 +105,31 @@ def _frame(told: Sequence[Happening], running: Sequence[Span], since: float | No
     return Frame(min(begins, default=now), now if running else last)
 
 
-def _busy(stretches: Iterable[tuple[str, float, float]], frame: Frame) -> dict[str, Sequence[Stretch]]:
-    """Return when each worker was busy, from what it was at, several parts at a time or one; disjoint, in order."""
-    by_worker: dict[str, list[Stretch]] = defaultdict(list)
-    for worker, begin, end in stretches:
-        by_worker[worker].append(frame.clip(begin, end))
-    return {worker: _union(found) for worker, found in by_worker.items()}
+def _work(spoken: Sequence[Happening], frame: Frame) -> Work:
+    """Return what was done in a frame; there are no intervals of one that is no longer than a moment."""
+    busy: dict[str, list[Stretch]] = defaultdict(list)
+    start, width = frame.start, frame.width
+    if width <= 0:
+        return Work(busy, [], [])
+    audio, present = [0.0] * INTERVALS, [set[str]() for _ in range(INTERVALS)]
+    for each in spoken:
+        begin, end = frame.clip(each.time - each.work, each.time)
+        if end <= begin:
+            continue
+        busy[each.worker].append((begin, end))
+        rate = each.audio / each.work
+        first, last = int((begin - start) / width), math.ceil((end - start) / width)
+        for index in range(min(first, INTERVALS - 1), min(max(last, first + 1), INTERVALS)):
+            border = start + index * width
+            audio[index] += rate * (min(end, border + width) - max(begin, border))
+            present[index].add(each.worker)
+    return Work({worker: _union(stretches) for worker, stretches in busy.items()}, audio, present)
 
 
 def _union(stretches: list[Stretch]) -> list[Stretch]:
+    """Return when any of some stretches is: a worker may be at several parts at a time."""
     united: list[Stretch] = []
     for begin, end in sorted(stretches):
-        if end <= begin:
-            continue
         if united and begin <= united[-1][1]:
             united[-1] = united[-1][0], max(end, united[-1][1])
         else:
@@ -122,35 +137,28 @@ def _union(stretches: list[Stretch]) -> list[Stretch]:
     return united
 
 
+def _with(busy: Mapping[str, list[Stretch]], running: Iterable[Span], frame: Frame) -> dict[str, list[Stretch]]:
+    """Return when each worker was busy, with the parts that are being spoken."""
+    found = dict(busy)
+    for each in running:
+        begin, end = frame.clip(each.start, each.end)
+        stretches = found.get(each.worker, [])
+        before = bisect_left(stretches, begin, key=itemgetter(1))
+        found[each.worker] = [*stretches[:before], *_union([*stretches[before:], (begin, max(begin, end))])]
+    return found
+
+
 def _length(stretches: Sequence[Stretch]) -> float:
     return sum(end - begin for begin, end in stretches)
-
-
-def _speeds(spoken: Sequence[Happening], frame: Frame) -> list[float]:
-    """Return how many seconds of audio were made a second in each interval; none where nothing is shown."""
-    width = frame.width
-    if width <= 0:
-        return []
-    audio = [0.0] * INTERVALS
-    for each in spoken:
-        begin, end = frame.clip(each.time - each.work, each.time)
-        if end <= begin:
-            continue
-        rate = each.audio / each.work
-        for index in frame.intervals(begin, end):
-            border = frame.start + index * width
-            audio[index] += rate * (min(end, border + width) - max(begin, border))
-    return [seconds / width for seconds in audio]
 
 
 def _usage(
     busy: Mapping[str, Sequence[Stretch]], spoken: Sequence[Happening], live: Mapping[str, float], frame: Frame
 ) -> tuple[Usage, ...]:
-    parts: dict[str, int] = defaultdict(int)
-    for each in spoken:
-        parts[each.worker] += 1
+    parts = Counter(each.worker for each in spoken)
     found = []
-    for worker, stretches in sorted(busy.items()):
+    for worker in sorted(busy.keys() | live.keys()):
+        stretches = busy.get(worker, ())
         first = stretches[0][0] if stretches else frame.end
         began = max(frame.start, min(live.get(worker, frame.start), first))
         seconds, wall = _length(stretches), frame.end - began
@@ -159,25 +167,20 @@ def _usage(
     return tuple(found)
 
 
-def _speed_up(
-    made: Mapping[str, Sequence[Stretch]], speeds: Sequence[float], frame: Frame, until: float
-) -> tuple[tuple[int, float], ...]:
+def _speed_up(work: Work, frame: Frame, until: float) -> tuple[tuple[int, float], ...]:
     """Return by how many workers were at work how many of them alone would have made as much, on the average.
 
     One alone makes what all have made while they were busy, over how long they were. Intervals count up to `until`,
     from when on not all is known.
     """
-    busy, audio = sum(map(_length, made.values())), sum(speeds) * frame.width
+    busy, audio = sum(map(_length, work.busy.values())), sum(work.audio)
     if not busy or not audio:
         return ()
-    at_work = [0] * INTERVALS
-    for stretches in made.values():
-        for index in {index for stretch in stretches for index in frame.intervals(*stretch)}:
-            at_work[index] += 1
+    alone = audio / busy * frame.width
     found: dict[int, list[float]] = defaultdict(list)
-    for index, (count, speed) in enumerate(zip(at_work, speeds, strict=True)):
-        if count and frame.start + (index + 1) * frame.width <= until + frame.width / 1000:
-            found[count].append(speed * busy / audio)
+    for index, (seconds, workers) in enumerate(zip(work.audio, work.present, strict=True)):
+        if workers and frame.start + (index + 1) * frame.width <= until + frame.width / 1000:
+            found[len(workers)].append(seconds / alone)
     return tuple((count, sum(each) / len(each)) for count, each in sorted(found.items()))
 
 
