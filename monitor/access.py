@@ -3,6 +3,7 @@
 import streamlit as st
 
 from e2a.settings import MonitorSettings
+from monitor.login import words
 from monitor.protection import is_invited, protection
 
 
@@ -20,7 +21,8 @@ def require_login(settings: MonitorSettings) -> None:
     if protection(settings) != "oidc":
         return
     if not st.user.is_logged_in or not is_invited(settings.monitor_users, st.user.to_dict()):
-        st.button("Log in", on_click=st.login)
+        said = words(st.context.headers.get("Accept-Language", ""))
+        st.button(said["log in"], on_click=st.login)
         st.stop()
 
 

@@ -17,6 +17,7 @@ label, input, button, a { display: block; width: 100%; box-sizing: border-box; f
 input, button, a { padding: .6rem .8rem; border: 1px solid GrayText; border-radius: .4rem; margin: .3rem 0 1rem; }
 button, a { background: #0b5cad; color: #fff; border-color: #0b5cad; cursor: pointer; text-align: center;
   text-decoration: none; }
+[hidden] { display: none; }
 input:focus-visible, button:focus-visible, a:focus-visible { outline: 3px solid Highlight; outline-offset: 2px; }
 """
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -55,28 +56,28 @@ def form(request: Request, *, problem: str = "", seconds: float = 0.0, status: i
         seconds: after which one may try again.
         status: of the answer.
     """
-    words = _words(request)
+    said = words(_accepted(request))
     target = html.escape(f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path)
-    said = words[problem].format(seconds=max(1, round(seconds))) if problem else ""
+    alert = said[problem].format(seconds=max(1, round(seconds))) if problem else ""
     headers = {"Retry-After": str(max(1, round(seconds)))} if seconds else {}
     body = (
         f'<form method="post" action="{target}"><input name="user" value="e2a" autocomplete="username" hidden>'
-        f'<label for="password">{words["password"]}</label>'
+        f'<label for="password">{said["password"]}</label>'
         '<input type="password" id="password" name="password" autocomplete="current-password" required autofocus>'
-        f'<button>{words["log in"]}</button></form><p role="alert">{said}</p>'
+        f'<button>{said["log in"]}</button></form><p role="alert">{alert}</p>'
     )
     return _page(request, body, status, headers)
 
 
 def link(request: Request, url: str) -> HTMLResponse:
     """Return the page that leads to the provider."""
-    return _page(request, f'<a href="{html.escape(url)}">{_words(request)["log in"]}</a>')
+    return _page(request, f'<a href="{html.escape(url)}">{words(_accepted(request))["log in"]}</a>')
 
 
 def stranger(request: Request, url: str) -> HTMLResponse:
     """Return the page for one who has logged in but was not invited; `url` logs out."""
-    words = _words(request)
-    return _page(request, f'<p>{words["stranger"]}</p><a href="{html.escape(url)}">{words["log out"]}</a>', 403)
+    said = words(_accepted(request))
+    return _page(request, f'<p>{said["stranger"]}</p><a href="{html.escape(url)}">{said["log out"]}</a>', 403)
 
 
 def landing(request: Request) -> str:
@@ -96,12 +97,17 @@ def language(accepted: str) -> str:
     return max(known, key=lambda liking: liking[0], default=(1.0, "en"))[1]
 
 
-def _words(request: Request) -> Mapping[str, str]:
-    return _WORDS[language(request.headers.get("accept-language", ""))]
+def words(accepted: str) -> Mapping[str, str]:
+    """Return what is said here, by its name, in the language that an `Accept-Language` likes best."""
+    return _WORDS[language(accepted)]
+
+
+def _accepted(request: Request) -> str:
+    return request.headers.get("accept-language", "")
 
 
 def _page(request: Request, body: str, status: int = 200, headers: Mapping[str, str] = {}) -> HTMLResponse:
-    spoken = language(request.headers.get("accept-language", ""))
+    spoken = language(_accepted(request))
     text = (
         f'<!doctype html><html lang="{spoken}"><head><meta charset="utf-8"><title>e2a</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

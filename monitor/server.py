@@ -11,7 +11,9 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from streamlit.starlette import App
 from streamlit.web import bootstrap
 
@@ -24,6 +26,8 @@ from monitor.password import Password, Throttle
 from monitor.protection import protection
 
 PAGE = Path(__file__).with_name("dashboard.py")
+UPLOAD = "/_stcore/upload_file/{session}/{file}"
+"""Where Streamlit takes files, also where the page does not ask for any."""
 GRACE = 3
 """Seconds that answers which are on their way have to end when the process stops."""
 PING = 20.0
@@ -71,7 +75,8 @@ def application(settings: MonitorSettings, routes: Sequence[BaseRoute], end: Cal
     alone = protected_by == "open" and not settings.monitor_open
     hosts = {settings.monitor_host, "localhost", "127.0.0.1", "::1"} if alone else set()
     gate = Middleware(Gate, keeper=keeper, hosts=hosts)
-    return Starlette(routes=[*ways_in, *routes, Mount("/", page)], middleware=[gate], lifespan=lifespan)
+    closed = [Route(UPLOAD, _refuse, methods=["PUT"])] if settings.monitor_read_only else []
+    return Starlette(routes=[*ways_in, *routes, *closed, Mount("/", page)], middleware=[gate], lifespan=lifespan)
 
 
 def serve(app: Starlette, listener: socket.socket) -> None:
@@ -100,6 +105,10 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             os._exit(ExitCode.INTERRUPTED)
         self.should_exit = True
+
+
+async def _refuse(_request: Request) -> Response:
+    return PlainTextResponse("This page only shows.", 403)
 
 
 def _keeper(settings: MonitorSettings) -> Password | Oidc | None:

@@ -95,6 +95,12 @@ def test_the_page_is_served_to_who_has_logged_in(monitor: Monitor, inside: httpx
     assert "out=[/logout] redis=redis://elsewhere" in said
 
 
+def test_a_page_that_only_shows_takes_no_files(monitor: Monitor, inside: httpx2.Client) -> None:
+    """Where nothing may be changed nobody can fill the memory with files either."""
+    answer = inside.put("/_stcore/upload_file/1/2", content=b"x")
+    assert (answer.status_code, answer.text) == (403, "This page only shows.")
+
+
 @pytest.mark.parametrize("cookie", ["", "e2a_session=", "e2a_session=x.y.z", "_streamlit_user=x"])
 def test_nothing_is_served_to_others(monitor: Monitor, cookie: str) -> None:
     """Without a session the page leads to the login; all else is refused: scripts, uploads, files, the websocket."""
