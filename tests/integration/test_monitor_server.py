@@ -21,7 +21,7 @@ from tests.unit.builders import BOOK, a_plan, put_part, put_plan, some_audio
 
 PASSWORD = "correct horse"
 TITLE = 'Émile\r\nSet-Cookie: a=b; "x"'
-SIZE = 3_000_000
+SIZE = 20_000_000
 JPEG = b"\xff\xd8\xff\xe0" + bytes(100)
 PAGE = """
 import sys

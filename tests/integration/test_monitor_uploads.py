@@ -1,6 +1,7 @@
 """Books that viewers send: read by e2a-produce in a process of its own, whatever is in them."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -202,6 +203,13 @@ def test_a_few_at_a_time(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyP
     wait_until(lambda: not list(scratch.iterdir()))
     uploads.begin("late.epub", b"", PLAIN)
     assert uploads.listed()[0].state == "refused"
+
+
+def test_closing_ends_what_is_just_beginning(scratch: Path) -> None:
+    """A producer that begins while the page is being closed is ended too."""
+    producer = Producer({}, (sys.executable, "-S", "-c", "import signal; signal.pause()"))
+    producer.close()
+    assert producer.run(str(scratch), "Emma.epub", []).code == -signal.SIGKILL
 
 
 def test_the_list_is_bounded(desk: Desk) -> None:

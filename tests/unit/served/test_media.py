@@ -170,6 +170,12 @@ def test_storage_away(shelf: Shelf, url: str) -> None:
     assert answer.headers["retry-after"]
 
 
+def test_what_was_cut_meanwhile(shelf: Shelf, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that has become shorter since it was looked at is not sent as if it were whole."""
+    monkeypatch.setattr(shelf.store, "read", lambda *_: DATA[:100])
+    assert shelf.client.get(url).status_code == 404
+
+
 def test_every_answer_is_inert(shelf: Shelf, url: str) -> None:
     """Whatever is answered, browsers may not guess another type, nor run anything in it."""
     shelf.store.put(keys.book(BOOK, "cover.jpg"), JPEG)

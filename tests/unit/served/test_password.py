@@ -85,10 +85,20 @@ def test_another_password_does_not(clock: Clock, given: str) -> None:
     assert 'type="password"' in answer.text
 
 
-@pytest.mark.parametrize("body", [b"", b"password", b"x=1", b"\xff\xfe", b"password=" + b"a" * 5000, b"&" * 4000])
-def test_what_is_no_form(clock: Clock, body: bytes) -> None:
-    """Whatever else is sent is refused."""
-    assert browser(clock).post("/login", content=body).status_code in {403, 413}
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 403),
+        (b"password", 403),
+        (b"x=1", 403),
+        (b"\xff\xfe", 403),
+        (b"&" * 4000, 403),
+        (b"password=" + b"a" * 5000, 413),
+    ],
+)
+def test_what_is_no_form(clock: Clock, body: bytes, status: int) -> None:
+    """Whatever else is sent is refused, and what is too long for a password is not read to its end."""
+    assert browser(clock).post("/login", content=body).status_code == status
 
 
 def test_a_page_of_another_host_cannot_log_in(clock: Clock) -> None:
