@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import altair as alt
+from pyarrow import Table
 
 from monitor.looks import BLUE, GREEN, GREY, ORANGE, PARTS, SKY, VERMILLION, part_state
 from monitor.records import Bin, Cell, ChapterRow, PartitionRow, PartState, Timeline
@@ -299,8 +300,9 @@ def _state(state: PartState, _: Words) -> str:
     return f"{PARTS[state].mark} {part_state(state, _)}"
 
 
-def _data(rows: list[Row]) -> alt.InlineData:
-    return alt.InlineData(values=rows)
+def _data(rows: list[Row]) -> Table:
+    """Return rows as a table: Altair copies lists several times, and Streamlit sends tables as they are."""
+    return Table.from_pylist(rows)
 
 
 def _legend(**more: Any) -> alt.Legend:
