@@ -1,8 +1,10 @@
 """Covers, audio and files over HTTP: in pieces, from any place on (RFC 9110, section 14), to those who have a link."""
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
@@ -11,7 +13,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from e2a import log
 from e2a.errors import Unavailable
@@ -96,6 +98,10 @@ class Media:
 
 
 class _Stream(StreamingResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(asyncio.CancelledError):  # the server stops: that is no fault of this answer
+            await super().__call__(scope, receive, send)
+
     async def stream_response(self, send: Send) -> None:
         """Send all pieces; when one cannot be had, end the connection, so that nobody takes it for the whole."""
         try:
