@@ -1,5 +1,6 @@
 """e2a-monitor: serve the page that shows books and workers."""
 
+import os
 import sys
 
 from e2a import log, metrics, service
@@ -35,7 +36,9 @@ def run() -> int:
 
 def main() -> None:
     """Console script."""
-    sys.exit(service.run("e2a-monitor", run))
+    code = service.run("e2a-monitor", run)
+    # nothing is left to do, and without a broker Kafka's clients, which the page holds, would take seconds to end
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -101,9 +101,9 @@ class Uploads:
         return ended.output
 
     def close(self) -> None:
-        """Stop what runs and forget what waits."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Kill what runs, forget what waits, and return when nothing of them is left."""
         self._producer.close()
+        self._threads.shutdown(cancel_futures=True)
 
     def _enter(self, name: str) -> int:
         with self._lock:

@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 import monitor.__main__ as command
+from e2a import service
 from e2a.errors import ExitCode
 from e2a.report import Report, ReportedFile
 from e2a.storage import DirectoryStore, keys
@@ -241,10 +242,7 @@ def started(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     monkeypatch.setattr(command.log, "configure", lambda *_: None)
     monkeypatch.setattr(command.server, "serve", lambda *_: pytest.fail("it began"))
     monkeypatch.setattr(sys, "argv", ["e2a-monitor", *options])
-    with pytest.raises(SystemExit) as ended:
-        command.main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return service.run("e2a-monitor", command.run)
 
 
 def test_health_and_metrics(tmp_path: Path, page: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_few_at_a_time(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert states == ["refused", *["waiting"] * MOST_WAITING, "running", "running"]
     assert "wait already" in uploads.listed()[0].message
     uploads.close()
-    wait_until(lambda: not list(scratch.iterdir()))
+    assert not list(scratch.iterdir())
     uploads.begin("late.epub", b"", PLAIN)
     assert uploads.listed()[0].state == "refused"
 
