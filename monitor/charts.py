@@ -14,7 +14,7 @@ from monitor.looks import BLUE, GREEN, GREY, ORANGE, PARTS, SKY, VERMILLION, par
 from monitor.records import Bin, Cell, ChapterRow, PartitionRow, PartState, Timeline
 from monitor.words import Words, one_line
 
-PER_ROW = 25
+PER_ROW = 20
 """Parts in a row of the grid; a chapter that has more goes on in the next."""
 ROWS = 40
 """Rows of a page of the grid."""
@@ -25,7 +25,9 @@ _STEP = 22
 _HEIGHT = 260
 """Pixels of a figure without rows, axes and legend included."""
 _LABEL = 170
-"""Most pixels of a row's label."""
+"""Most pixels of the name of a worker."""
+_TITLE = 120
+"""Most pixels of the title of a chapter, so that squares are seen on a phone too."""
 _TEXT = 200
 """Most characters of what a tooltip shows of a text."""
 Row = dict[str, Any]
@@ -55,7 +57,7 @@ def grid(page: Iterable[Iterable[Cell]], titles: Sequence[str], chosen: int | No
     states = {_state(state, _): look.colour for state, look in PARTS.items()}
     base = alt.Chart(_data(data)).encode(
         x=alt.X("column:O", title=_("part of the chapter"), axis=alt.Axis(orient="top", labelAngle=0)),
-        y=alt.Y("row:O", title=None, sort=alt.EncodingSortField("order"), axis=alt.Axis(labelLimit=_LABEL)),
+        y=alt.Y("row:O", title=None, sort=alt.EncodingSortField("order"), axis=alt.Axis(labelLimit=_TITLE)),
     )
     tooltip = [
         alt.Tooltip("part:Q", title=_("part")),
@@ -67,13 +69,13 @@ def grid(page: Iterable[Iterable[Cell]], titles: Sequence[str], chosen: int | No
         alt.Tooltip("reason:N", title=_("reason")),
     ]
     squares = base.mark_rect(cornerRadius=3, strokeWidth=2.5, cursor="pointer").encode(
-        color=alt.Color("state:N", scale=_scale(states), legend=_legend()),
+        color=alt.Color("state:N", scale=_scale(states), legend=None),
         stroke=alt.when("datum.chosen").then(alt.value(BLUE)).otherwise(alt.value("transparent")),
-        opacity=alt.when("datum.faint").then(alt.value(0.35)).otherwise(alt.value(1.0)),
+        fillOpacity=alt.when("datum.faint").then(alt.value(0.35)).otherwise(alt.value(1.0)),
         tooltip=tooltip,
     )
     click = alt.selection_point(name=PART, fields=["part"], on="click", empty=False, toggle=False)
-    marks = base.mark_text(fontSize=12, fontWeight="bold", color="black", cursor="pointer", tooltip=False).encode(
+    marks = base.mark_text(fontSize=11, fontWeight="bold", color="black", cursor="pointer", tooltip=False).encode(
         text="mark:N"
     )
     return _finished(alt.LayerChart(layer=[squares.add_params(click), marks]), _, height=alt.Step(_STEP))

@@ -80,7 +80,7 @@ def chapters(view: View, book_id: str) -> None:
         return
     st.caption(_("Choose a chapter to hear it."))
     numbers = [str(chapter.number) for chapter in page.chapters]
-    chosen = choose(rows, numbers, "chapter", alt=_("Chapters of the book"))
+    chosen = choose(rows, numbers, f"chapter-{book_id}", alt=_("Chapters of the book"))
     if chosen is not None:
         _heard(page.chapters[numbers.index(chosen)], book_id, view)
     if any(chapter.loudness is not None for chapter in page.chapters):

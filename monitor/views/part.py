@@ -1,14 +1,15 @@
 """The parts of a book: a grid of squares, and all there is to say of the one that is chosen."""
 
+from collections import Counter
+
 import streamlit as st
+from markupsafe import Markup
 
 from monitor import actions, charts, looks, markup
 from monitor.looks import PARTS
 from monitor.records import BookPage, Cell, PartPage
 from monitor.views.view import View
-
-CHOSEN = "part"
-"""Key of the chosen part in the session; it counts from 0."""
+from monitor.words import Words
 
 
 def grid(view: View, book_id: str) -> None:
@@ -33,25 +34,29 @@ def grid(view: View, book_id: str) -> None:
 def _number(page: BookPage, view: View) -> int | None:
     """Ask for the number of a part: the other way to choose one, also without a pointer."""
     _ = view.words
-    if (st.session_state.get(CHOSEN) or 0) >= len(page.cells):
-        st.session_state[CHOSEN] = None
     value = st.number_input(
-        _("Part"), min_value=0, max_value=len(page.cells) - 1, value=None, step=1, key=CHOSEN, width=180
+        _("Part"), min_value=0, max_value=len(page.cells) - 1, value=None, step=1, key=_chosen(page), width=180
     )
     return None if value is None else int(value)
 
 
+def _chosen(page: BookPage) -> str:
+    """Return the key of the part of this book that is chosen, in the session."""
+    return f"part-{page.row.book_id}"
+
+
 def _squares(page: BookPage, pages: list[list[list[Cell]]], chosen: int | None, view: View) -> None:
     _ = view.words
+    st.html(markup.block(_legend(page, _)))
     place = st.container()
-    number = st.pagination(len(pages), key=f"grid-{len(pages)}") if len(pages) > 1 else 1
+    number = st.pagination(len(pages), key=f"grid-{page.row.book_id}-{len(pages)}") if len(pages) > 1 else 1
     titles = [chapter.title for chapter in page.chapters]
     key = f"squares-{page.row.book_id}-{number}"
 
     def clicked() -> None:
         picked = st.session_state[key].selection.get(charts.PART)
         if picked:
-            st.session_state[CHOSEN] = int(picked[0]["part"])
+            st.session_state[_chosen(page)] = int(picked[0]["part"])
 
     with place:
         st.altair_chart(
@@ -61,6 +66,15 @@ def _squares(page: BookPage, pages: list[list[list[Cell]]], chosen: int | None, 
             selection_mode=charts.PART,
             alt=_("Parts by chapter, coloured by state; the field Part chooses one as well"),
         )
+
+
+def _legend(page: BookPage, _: Words) -> Markup:
+    """Return what marks and colours mean, and how many parts are in each state."""
+    counts = Counter(cell.state for cell in page.cells)
+    pills = [
+        markup.pill(look, f"{looks.part_state(state, _)} {_.number(counts[state])}") for state, look in PARTS.items()
+    ]
+    return Markup('<p class="e2a-counts">{}</p>').format(Markup("").join(pills))
 
 
 def _part(view: View, book_id: str, index: int) -> None:

@@ -32,7 +32,7 @@ def report(view: View, book_id: str) -> None:
         st.caption(_("The first {n}, doubtful ones before others; the report of the book has all.", n=_.number(LISTED)))
     rows = [_row(retake, view) for retake in page.retakes]
     names = [f"{retake.part}/{retake.start}" for retake in page.retakes]
-    chosen = choose(rows, names, "sentence", alt=_("Sentences that were said again"))
+    chosen = choose(rows, names, f"sentence-{book_id}", alt=_("Sentences that were said again"))
     if chosen is not None:
         _heard(page.retakes[names.index(chosen)], book_id, view)
 
