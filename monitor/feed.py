@@ -75,6 +75,7 @@ class Feed:
         self._keep = keep
         self._history = History(events, letters, clock)
         self._archive = Archive(store, clock)
+        self._closed = threading.Event()
         self._asked = threading.Event()
         self._asked.set()
         self._crew = Kept(self._read_crew, Crew(), clock, keep)
@@ -85,15 +86,20 @@ class Feed:
         self._timelines: KeptByKey[tuple[float | None, str], Timeline] = KeptByKey(self._kept_timeline, OPEN)
 
     def read(self) -> None:
-        """Read Kafka and storage once, to their ends: what threads do all the time once `follow` was called."""
+        """Read storage once, and Kafka to its end as of the last look at that: what `follow` does in threads."""
         while self._history.read():
             pass
         self._archive.read(self._books.get().keys())
 
     def follow(self) -> None:
-        """Start the threads that read Kafka and storage from now on; they end with the process."""
+        """Start the threads that read Kafka and storage from now on; they end with the process, or by `close`."""
         threading.Thread(target=self._follow_topics, name="topics", daemon=True).start()
         threading.Thread(target=self._follow_storage, name="storage", daemon=True).start()
+
+    def close(self) -> None:
+        """End the threads when they are done with what they are reading; what was read stays."""
+        self._closed.set()
+        self._asked.set()
 
     def reading(self, source: Source) -> Reading:
         """Return when a source was read last, and why it cannot be now."""
@@ -246,17 +252,18 @@ class Feed:
         return timeline(happenings, running, titles=titles, live=live, since=since, now=now)
 
     def _follow_topics(self) -> None:
-        while True:
+        while not self._closed.is_set():
             if not self._history.read():
-                time.sleep(PAUSE)
+                self._closed.wait(PAUSE)
 
     def _follow_storage(self) -> None:
         """Look at storage for as long as somebody looks at books."""
-        while self._asked.wait():
+        while not self._closed.is_set():
+            self._asked.wait()
             self._asked.clear()
             began = time.monotonic()
             self._archive.read(self._books.get().keys())
-            time.sleep(max(STORAGE_PAUSE, 10 * (time.monotonic() - began)))
+            self._closed.wait(max(STORAGE_PAUSE, 10 * (time.monotonic() - began)))
 
 
 def open_feed(settings: MonitorSettings) -> Feed:

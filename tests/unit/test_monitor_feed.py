@@ -1,5 +1,6 @@
 """The feed: what all pages read, of one cluster in memory."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -337,7 +338,7 @@ def test_orders_of_storage(cluster: Cluster) -> None:
 
 
 def test_threads_read_all_the_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An opened feed reads events by itself, and storage whenever somebody looks."""
+    """An opened feed reads events by itself, and storage whenever somebody looks, until it is closed."""
     monkeypatch.setattr(module, "PAUSE", 0.001)
     monkeypatch.setattr(module, "STORAGE_PAUSE", 0.001)
     made: dict[str, Callable[..., object]] = {
@@ -348,9 +349,12 @@ def test_threads_read_all_the_time(cluster: Cluster, monkeypatch: pytest.MonkeyP
     }
     for name, make in made.items():
         monkeypatch.setattr(module, name, make)
+    before = threading.active_count()
     feed = open_feed(MonitorSettings(monitor_refresh=0.002))
     wait_until(lambda: feed.agreement(BOOK).told == 1)
     cluster.broker.send(EVENTS, [a_part_done(part=1)])
     wait_until(lambda: feed.agreement(BOOK).told == 2)
     change_order(cluster.store, BOOK, urgent=True)
     wait_until(lambda: feed.shelf()[0].urgent)
+    feed.close()
+    wait_until(lambda: threading.active_count() == before)
