@@ -50,7 +50,7 @@ def finished(row: BookRow, view: View) -> Markup:
     return markup.block(*pieces)
 
 
-def ready(row: BookRow, _: Words) -> str:
+def _ready(row: BookRow, _: Words) -> str:
     """Return when a book is ready, as far as anybody can say; empty where it is not being made."""
     if row.eta is None:
         return ""
@@ -63,7 +63,7 @@ def _figures(row: BookRow, _: Words) -> Markup:
     if row.condition == "done":
         said.append(Markup("<span>{}</span>").format(_.clock(row.audio_seconds)))
     else:
-        said += [Markup("<span>{}</span>").format(each) for each in (ready(row, _), audio) if each]
+        said += [Markup("<span>{}</span>").format(each) for each in (_ready(row, _), audio) if each]
     if row.speed is not None and row.condition == "synthesising":
         said.append(Markup("<span>{}</span>").format(_("{times} real time", times=_.times(row.speed))))
     if row.urgent:
