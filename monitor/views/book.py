@@ -144,15 +144,18 @@ def label(row: BookRow) -> str:
 
 
 def _nothing(view: View) -> None:
+    _ = view.words
     if view.feed.shelf():
         st.rerun()
-    st.html(markup.block(markup.note(view.words("No book yet: the shelf says how to make one."))))
+    if view.sources("redis", "storage"):
+        st.html(markup.block(markup.note(_("No book yet: the shelf says how to make one."))))
 
 
 def _page(view: View, book_id: str) -> BookPage | None:
+    _ = view.words
     page = view.feed.book(book_id)
     if page is None:
-        st.html(markup.block(markup.note(view.words("Nothing is known of this book now."))))
+        st.html(markup.block(markup.note(_("Nothing is known of this book now."))))
     return page
 
 

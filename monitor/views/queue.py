@@ -22,8 +22,9 @@ PARTS = 20
 
 def show(view: View) -> None:
     """Show the queue."""
-    st.title(view.words("Queue"), anchor=False)
-    actions.attend(view.words)
+    _ = view.words
+    st.title(_("Queue"), anchor=False)
+    actions.attend(_)
     view.live(partitions)
     view.live(retries)
     view.live(letters)
@@ -33,8 +34,10 @@ def show(view: View) -> None:
 def partitions(view: View) -> None:
     """Show what waits in each partition."""
     _ = view.words
-    view.sources("redis", "kafka")
     page = view.feed.queue()
+    view.sources("redis", "kafka")
+    if not view.known("redis"):
+        return
     if page.taken is None:
         said = Markup("{} <code>e2a-merge</code>").format(_("Nobody has looked at Kafka yet. Start the merger with"))
         st.html(markup.block(markup.warning(said)))
@@ -62,6 +65,9 @@ def retries(view: View) -> None:
     _ = view.words
     rows = view.feed.queue().retries
     st.header(_("To be tried again"), anchor=False)
+    if not view.known("redis"):
+        st.html(markup.block(markup.note(_("Not known yet."))))
+        return
     if not rows:
         st.html(markup.block(markup.note(_("Nothing waits to be tried again."))))
         return
@@ -85,6 +91,9 @@ def letters(view: View) -> None:
     _ = view.words
     entries = {str(entry.letter.number): entry for entry in view.feed.queue().letters}
     st.header(_("Dead letters"), anchor=False)
+    if not view.known("kafka"):
+        st.html(markup.block(markup.note(_("Not known yet."))))
+        return
     if not entries:
         st.html(markup.block(markup.note(_("No dead letter: nothing failed for good."), GREEN)))
         return
@@ -105,7 +114,8 @@ def agreement(view: View) -> None:
     rows = {row.book_id: row for row in view.feed.shelf()}
     st.header(_("Do all places agree?"), anchor=False)
     if not rows:
-        st.html(markup.block(markup.note(_("No book yet."))))
+        said = _("No book yet.") if view.known("redis", "storage") else _("Not known yet.")
+        st.html(markup.block(markup.note(said)))
         return
     st.caption(_("Storage is the truth: it is read now, every part of the book."))
     with st.container(horizontal=True, vertical_alignment="bottom"):

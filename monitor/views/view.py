@@ -61,7 +61,11 @@ class View:
                 missing.append(markup.warning(Markup("{}<br><small>{}</small>").format(said, reading.problem)))
         age = Markup('<p class="e2a-age">{}</p>').format(" · ".join(ages))
         st.html(markup.block(*missing, age))
-        return bool(ages)
+        return self.known(*sources)
+
+    def known(self, *sources: Source) -> bool:
+        """Say whether one of some sources was ever read: before that nothing is claimed, not even that nothing is."""
+        return any(self.feed.reading(source).taken is not None for source in sources)
 
     def player_link(self, name: str, make: Callable[[], str]) -> str:
         """Return the link of an audio player, the same for hours, so that it goes on while the page is refreshed."""

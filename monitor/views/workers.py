@@ -16,8 +16,9 @@ CARDS = 24
 
 def show(view: View) -> None:
     """Show the workers."""
-    st.title(view.words("Workers"), anchor=False)
-    actions.attend(view.words)
+    _ = view.words
+    st.title(_("Workers"), anchor=False)
+    actions.attend(_)
     view.live(workers)
 
 

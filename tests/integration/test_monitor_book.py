@@ -73,8 +73,11 @@ def test_no_book_is_chosen(world: World, query: dict[str, str]) -> None:
 
 
 def test_empty_shelf() -> None:
-    """Without any book the page says where to make one."""
-    assert "the shelf says how to make one" in words(World().page("book").run())
+    """Without any book the page says where to make one, but for when nobody can say whether there is one."""
+    world = World()
+    assert "the shelf says how to make one" in words(world.page("book").run())
+    world.feed.readings |= {source: Reading(problem="refused") for source in ("redis", "storage")}
+    assert "the shelf says how to make one" not in words(world.page("book").run())
 
 
 def test_book_that_went_away(world: World) -> None:

@@ -101,6 +101,17 @@ def test_nothing_was_ever_read(world: World) -> None:
     assert figures(page) == []
 
 
+def test_what_is_not_known_is_not_claimed() -> None:
+    """Before anything could be read the queue does not say that nothing waits and nothing failed."""
+    world = World()
+    world.feed.waiting = QueuePage(taken=None)
+    world.feed.readings |= {source: Reading(problem="refused") for source in ("kafka", "redis", "storage")}
+    said = words(world.page("queue").run())
+    assert said.count("Not known yet.") == 3
+    for claim in ("Nothing waits", "No dead letter", "No book yet", "e2a-merge"):
+        assert claim not in said
+
+
 def test_worker_is_a_card(world: World) -> None:
     """A worker says its GPU, engine, task, speed, what it has done, and when it was heard of."""
     said = words(world.page("workers").run())

@@ -1,5 +1,6 @@
 """What is said to viewers: in their language, with nothing left in another, and numbers as they write them."""
 
+import re
 import string
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,12 @@ def messages() -> set[str | tuple[str, ...]]:
     """Return what the sources say: a message, or the two of a plural."""
     found = extract_from_dir(SOURCES, keywords={"_": None, "plural": (1, 2)})
     return {message for _path, _line, message, _comments, _context in found}
+
+
+def test_messages_are_said_so_that_they_are_found() -> None:
+    """Nothing is said but by `_` or `plural`, as the search for messages knows them."""
+    for path in SOURCES.rglob("*.py"):
+        assert not re.search(r"\b(words|self)\(\s*[\"']", path.read_text()), path
 
 
 def names(texts: Iterable[str]) -> set[str | None]:
