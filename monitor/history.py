@@ -24,6 +24,8 @@ REASON = 500
 """Most characters of a reason that are remembered."""
 PARTS = 1 << 20
 """What the index of a part is less than; others are somebody's mistake."""
+LONGEST = 30 * 86_400.0
+"""Seconds of work, and of audio, that no part has."""
 
 logger = log.get(__name__)
 
@@ -126,15 +128,21 @@ class History:
             self.letters = latest([*known, *map(_shortened, letters)])[-LETTERS:]
 
     def _take(self, events: Sequence[Dated]) -> None:
-        fresh = []
+        """Remember what was told of parts; clocks that are ahead of ours tell of now."""
+        fresh, now = [], self._clock()
         for time, event in events:
-            if isinstance(event, PartDone) and 0 <= event.part < PARTS:
-                fresh.append(_done(time, event))
+            if isinstance(event, PartDone) and _is_possible(event):
+                fresh.append(_done(min(time, now), event))
                 self._told[event.book_id] = self._told.get(event.book_id, 0) | 1 << event.part
             elif isinstance(event, PartFailed) and 0 <= event.part < PARTS:
-                fresh.append(_failed(time, event))
+                fresh.append(_failed(min(time, now), event))
         # the partitions of a topic are not read in the order of time
         self.happenings = sorted([*self.happenings, *fresh], key=itemgetter(0))[-KEPT:]
+
+
+def _is_possible(event: PartDone) -> bool:
+    lengths = event.work_seconds, event.audio_seconds
+    return 0 <= event.part < PARTS and all(0 <= seconds < LONGEST for seconds in lengths)  # which no NaN is
 
 
 def _done(time: float, event: PartDone) -> Happening:

@@ -289,7 +289,8 @@ class QueuePage(Frozen):
     """That the listed workers have seen, most of one of them."""
     retries: tuple[RetryRow, ...] = ()
     letters: tuple[Entry, ...] = ()
-    """Dead letters, the last of each part, newest first."""
+    """The last dead letter of each part, and all that are of none, newest first; at most `LETTERS` of
+    `monitor.history`."""
 
 
 class Agreement(Frozen):

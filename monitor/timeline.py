@@ -157,7 +157,7 @@ def _usage(
 ) -> tuple[Usage, ...]:
     parts = Counter(each.worker for each in spoken)
     found = []
-    for worker in sorted(busy.keys() | live.keys()):
+    for worker in sorted(busy.keys() | live.keys() | parts.keys()):
         stretches = busy.get(worker, ())
         first = stretches[0][0] if stretches else frame.end
         began = max(frame.start, min(live.get(worker, frame.start), first))

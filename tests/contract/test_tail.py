@@ -142,7 +142,7 @@ class TestTail:
         read(tail, BATCH + 500 - len(first))
 
     def test_a_topic_that_is_made_anew_is_read_anew(self, bus: Bus) -> None:
-        """It is of another generation, and is read from its beginning, though it has as many messages as the old one."""
+        """It is of another generation and is read from its beginning, though it has as many messages as before."""
         bus.send(EVENTS, 0, done(0), done(1))
         tail = bus.events()
         read(tail, 2)

@@ -86,6 +86,26 @@ def test_mad_parts_cost_nothing(history: History, broker: MemoryBroker, part: in
     assert (list(history.happenings), history.told(BOOK)) == ([], 0)
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 1e300, float("inf"), float("nan")])
+def test_mad_lengths_are_passed_over(history: History, broker: MemoryBroker, seconds: float) -> None:
+    """What took no time that there is does not reach the figures."""
+    for name in ("work_seconds", "audio_seconds"):
+        event = a_part_done(**{name: 5.0}).model_dump_json().replace(f'"{name}":5.0', f'"{name}":{seconds:g}')
+        broker.send_raw(EVENTS, event.replace("inf", "Infinity").replace("nan", "NaN").encode())
+    history.read()
+    assert list(history.happenings) == []
+
+
+def test_clocks_that_are_ahead(history: History, broker: MemoryBroker, clock: Clock) -> None:
+    """What a machine whose clock is ahead of ours tells, it tells now."""
+    clock.now += 60
+    broker.send(EVENTS, [a_part_done(part=0)])
+    broker.send(EVENTS, [a_part_failed(part=1)])
+    clock.now -= 60
+    history.read()
+    assert [each.time for each in history.happenings] == [1000.0, 1000.0]
+
+
 def test_audio_that_was_made_lately(history: History, broker: MemoryBroker, clock: Clock) -> None:
     """Audio counts for its book from when it was made on; what was there already was not made."""
     broker.send(EVENTS, [a_part_done(part=0, audio_seconds=7.0, work_seconds=1.0)])
