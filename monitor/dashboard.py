@@ -28,6 +28,7 @@ from monitor.words import LANGUAGES, words
 
 LANGUAGE = "language of the page"
 STYLE = Path(__file__).with_name("style.css")
+ICON = Path(__file__).with_name("icon.svg")  # one of Streamlit's own would be fetched from elsewhere
 
 
 class Sources(NamedTuple):
@@ -56,7 +57,7 @@ def render(sources: Sources, desk: Desk, refresh: float, clock: Callable[[], flo
         clock: Unix time in seconds.
         log_out: URL of the way out; empty where nobody logs in.
     """
-    st.set_page_config(page_title="e2a", page_icon=":material/headphones:", layout="wide")
+    st.set_page_config(page_title="e2a", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     view = view_of(sources, desk, refresh, clock)
     st.navigation(list(view.pages.values()), position="top").run()
