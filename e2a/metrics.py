@@ -15,7 +15,6 @@ from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
     PROCESS_COLLECTOR,
-    REGISTRY,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -27,8 +26,8 @@ from prometheus_client import (
 
 from e2a.errors import ExitCode, UserError
 
-WORKER, MERGER = CollectorRegistry(), CollectorRegistry()
-"""What e2a-synth shows, and what e2a-merge does."""
+WORKER, MERGER, MONITOR = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
+"""What e2a-synth shows, what e2a-merge does, and what e2a-monitor does."""
 
 
 def _shown(counter: Counter, *values: str) -> Counter:
@@ -98,6 +97,12 @@ JOBS_AGAIN = _shown(
     *("damaged", "retried", "fallen", "wanted"),
 )
 
+VIEWERS = Gauge("e2a_viewers", "Browsers that have the page open", registry=MONITOR)
+UPLOADS = _shown(
+    Counter("e2a_uploads", "Books that viewers have sent: submitted, refused", ["outcome"], registry=MONITOR),
+    *("submitted", "refused"),
+)
+
 DEAD_LETTERS = _shown(
     Counter("e2a_dead_letters", "Dead letters that this service has written: job, event", ["kind"], registry=None),
     *("job", "event"),
@@ -106,14 +111,14 @@ LEASES_LOST = Counter(
     "e2a_leases_lost", "Leases that ran out while this service still worked, and were taken", registry=None
 )
 
-for _registry in (WORKER, MERGER):
-    for _collector in (DEAD_LETTERS, LEASES_LOST, PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+for _registry, _own in ((WORKER, (DEAD_LETTERS, LEASES_LOST)), (MERGER, (DEAD_LETTERS, LEASES_LOST)), (MONITOR, ())):
+    for _collector in (*_own, PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
         _registry.register(_collector)
 
 Health = Callable[[], Mapping[str, object]]
 
 
-def serve(port: int, health: Health = dict, registry: CollectorRegistry = REGISTRY) -> None:
+def serve(port: int, health: Health, registry: CollectorRegistry) -> None:
     """Serve two pages on every address at `port` until the process ends; 0 serves none.
 
     `/metrics`, and `/`, is the Prometheus page. `/healthz` is a JSON object: `status` is `running`, which says that
@@ -122,7 +127,7 @@ def serve(port: int, health: Health = dict, registry: CollectorRegistry = REGIST
     Args:
         port: of both pages.
         health: called for every look at `/healthz`, in a thread of its own; its values are JSON's.
-        registry: the service's metrics; the one that is given by default has those of the process only.
+        registry: the service's metrics.
 
     Raises:
         UserError: the port is taken (exit code UNAVAILABLE).
@@ -136,7 +141,7 @@ def serve(port: int, health: Health = dict, registry: CollectorRegistry = REGIST
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
-def pages(health: Health, registry: CollectorRegistry = REGISTRY) -> WSGIApplication:
+def pages(health: Health, registry: CollectorRegistry) -> WSGIApplication:
     """Return the application that `serve` serves."""
     prometheus: WSGIApplication = make_wsgi_app(registry)
 

@@ -26,7 +26,7 @@ def run() -> int:
     store = open_store(settings.model_copy(update={"patience": PATIENCE}))
     media = Media(Library(store), links.shared())
     with server.listen(settings.monitor_host, settings.monitor_port) as listener:
-        metrics.serve(settings.metrics_port, lambda: {"service": "e2a-monitor"})
+        metrics.serve(settings.metrics_port, lambda: {"service": "e2a-monitor"}, metrics.MONITOR)
         app = server.application(settings, media.routes, uploads.shared(settings).close)
         logger.info("monitor.serving", host=settings.monitor_host, port=listener.getsockname()[1], access=protected_by)
         server.serve(app, listener)

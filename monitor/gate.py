@@ -10,6 +10,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from e2a import metrics
+
 LOGIN = "/login"
 HEALTH = "/_stcore/health"
 """Says only that the server is there, to those who watch it."""
@@ -56,7 +58,10 @@ class Gate:
             await self._app(scope, receive, send)
             return
         refusal = self._refusal(HTTPConnection(scope))
-        if refusal is None:
+        if refusal is None and scope["type"] == "websocket":
+            with metrics.VIEWERS.track_inprogress():
+                await self._app(scope, receive, send)
+        elif refusal is None:
             await self._app(scope, receive, _hardened(send))
         elif scope["type"] == "websocket":
             await WebSocket(scope, receive, send).close()

@@ -139,6 +139,8 @@ def _options(settings: MonitorSettings) -> dict[str, object]:
         "client.allowedOrigins": [],  # of pages that hold this one in a frame
         "client.showErrorDetails": "none",  # they are in the log
         "client.toolbarMode": "minimal",
+        "theme.light.primaryColor": "#0072B2",  # Streamlit's own is red, which is the colour of failures here
+        "theme.dark.primaryColor": "#56B4E9",
         "runner.magicEnabled": False,
         "global.developmentMode": False,
     }

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from e2a import log
+from e2a import log, metrics
 from e2a.errors import ExitCode, UserError
 from e2a.plan import Frozen
 from e2a.settings import MonitorSettings, environment_for
@@ -119,6 +119,8 @@ class Uploads:
             if number in self._uploads:
                 change = {"state": state, "message": message, "time": self._clock()}
                 self._uploads[number] = self._uploads[number].model_copy(update=change)
+        if state in {"submitted", "refused"}:
+            metrics.UPLOADS.labels(state).inc()
         logger.info("monitor.upload", number=number, state=state, reason=message)
 
     def _submit(self, number: int, folder: str, name: str, options: list[str]) -> None:

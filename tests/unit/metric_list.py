@@ -56,6 +56,11 @@ def of_merger() -> list[Listed]:
     return _counted(metrics.MERGER) + read
 
 
+def of_monitor() -> list[Listed]:
+    """Return what e2a-monitor shows, but for its process."""
+    return _counted(metrics.MONITOR)
+
+
 def table(listed: Iterable[Listed]) -> str:
     """Return the table of some metrics in Markdown."""
     rows = (

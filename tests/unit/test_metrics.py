@@ -107,7 +107,7 @@ def test_a_slow_look_holds_up_nobody() -> None:
         go.wait(60)
         return {}
 
-    metrics.serve(port, health)
+    metrics.serve(port, health, metrics.WORKER)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
         slow.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert asked.wait(10)
@@ -120,7 +120,7 @@ def test_a_slow_look_holds_up_nobody() -> None:
 def test_no_port() -> None:
     """Port 0 serves nothing."""
     before = threading.active_count()
-    metrics.serve(0)
+    metrics.serve(0, dict, metrics.WORKER)
     assert threading.active_count() == before
 
 
@@ -129,5 +129,5 @@ def test_port_in_use() -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"metrics port {port}: Address already in use") as failure:
-            metrics.serve(port)
+            metrics.serve(port, dict, metrics.WORKER)
     assert failure.value.code == ExitCode.UNAVAILABLE

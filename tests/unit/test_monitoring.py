@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.metric_list import Listed, of_merger, of_worker, table
+from tests.unit.metric_list import Listed, of_merger, of_monitor, of_worker, table
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy/monitoring"
@@ -23,19 +23,22 @@ EVERYWHERE = {"job", "instance"}
 
 def listed() -> dict[str, Listed]:
     """Return each metric of any service by what its time series are called."""
-    return {name: metric for metric in of_worker() + of_merger() for name in metric.names}
+    return {name: metric for metric in of_worker() + of_merger() + of_monitor() for name in metric.names}
 
 
-@pytest.mark.parametrize(("service", "metrics"), [("e2a-synth", of_worker()), ("e2a-merge", of_merger())])
+@pytest.mark.parametrize(
+    ("service", "metrics"),
+    [("e2a-synth", of_worker()), ("e2a-merge", of_merger()), ("e2a-monitor", of_monitor())],
+)
 def test_page_lists_what_a_service_shows(service: str, metrics: list[Listed]) -> None:
     """The table of docs/metrics.md is this one: name, type, labels and meaning of every metric, and no other."""
     section = PAGE.partition(f"## {service}\n\n")[2].partition("\n## ")[0]
-    assert section.partition("\n\n")[0] == table(metrics)
+    assert section.partition("\n\n")[0].strip() == table(metrics)
 
 
 def test_no_label_is_of_a_book() -> None:
     """Labels have few values: Prometheus keeps a time series for each, for weeks."""
-    labels = {label for metric in of_worker() + of_merger() for label in metric.labels}
+    labels = {label for metric in of_worker() + of_merger() + of_monitor() for label in metric.labels}
     few = {"outcome", "reason", "kind", "type", "stage", "state", "topic", "partition"}
     assert labels == few | {"gpu", "worker", "engine", "model", "device"}  # a process has one of each of these
 

@@ -11,9 +11,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from e2a import metrics
 from monitor.gate import Gate
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+def viewers() -> float:
+    return metrics.MONITOR.get_sample_value("e2a_viewers") or 0.0
 
 
 class Doorman:
@@ -35,7 +40,7 @@ async def own(request: Request) -> PlainTextResponse:
 
 async def stream(websocket: WebSocket) -> None:
     await websocket.accept()
-    await websocket.send_text("hello")
+    await websocket.send_text(f"hello, {viewers():.0f}")
     await websocket.close()
 
 
@@ -83,7 +88,8 @@ def test_websockets_are_closed() -> None:
         pass
     headers["origin"] = "http://books.example"
     with client(Doorman()).websocket_connect("/stream", headers=headers) as websocket:
-        assert websocket.receive_text() == "hello"
+        assert websocket.receive_text() == "hello, 1"
+    assert viewers() == 0
 
 
 def test_who_has_logged_in_passes() -> None:
