@@ -108,21 +108,21 @@ def _frame(told: Sequence[Happening], running: Sequence[Span], since: float | No
 def _work(spoken: Sequence[Happening], frame: Frame) -> Work:
     """Return what was done in a frame; there are no intervals of one that is no longer than a moment."""
     busy: dict[str, list[Stretch]] = defaultdict(list)
-    start, width = frame.start, frame.width
+    (start, stop), width = frame, frame.width
     if width <= 0:
         return Work(busy, [], [])
     audio, present = [0.0] * INTERVALS, [set[str]() for _ in range(INTERVALS)]
-    for each in spoken:
-        begin, end = frame.clip(each.time - each.work, each.time)
-        if end <= begin:
+    for end, _book_id, _part, worker, work, seconds, _reason in spoken:  # a hundred thousand: no calls in here
+        begin = end - work if end - work > start else start
+        until = end if end < stop else stop
+        if until <= begin:
             continue
-        busy[each.worker].append((begin, end))
-        rate = each.audio / each.work
-        first, last = int((begin - start) / width), math.ceil((end - start) / width)
+        busy[worker].append((begin, until))
+        first, last = int((begin - start) / width), math.ceil((until - start) / width)
         for index in range(min(first, INTERVALS - 1), min(max(last, first + 1), INTERVALS)):
             border = start + index * width
-            audio[index] += rate * (min(end, border + width) - max(begin, border))
-            present[index].add(each.worker)
+            audio[index] += seconds / work * (min(until, border + width) - max(begin, border))
+            present[index].add(worker)
     return Work({worker: _union(stretches) for worker, stretches in busy.items()}, audio, present)
 
 
