@@ -1,6 +1,7 @@
 """Every setting of every service: `E2A_*` variables, or options of the same name. Nobody else reads the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
         cli_hide_none_type=True,
         cli_exit_on_error=False,
         extra="ignore",
+        frozen=True,
     )
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of a Kafka broker")
@@ -208,13 +210,16 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
         name = str(fault["loc"][0]).lower().removeprefix("e2a_")
         wanted = cls.model_fields[name].description if fault["type"] == "string_pattern_mismatch" else ""
         reason = f"should be a {wanted}" if wanted else fault["msg"].removeprefix("Value error, ")
-        raise UserError(f"setting E2A_{name.upper()} = {fault['input']!r}: {reason}", ExitCode.CONFIG) from error
+        given = re.sub(r"(:/*).*@", r"\1***@", repr(fault["input"]))  # a URL may hold a password
+        raise UserError(f"setting E2A_{name.upper()} = {given}: {reason}", ExitCode.CONFIG) from error
     except SettingsError as error:
         raise UserError(str(error), ExitCode.USAGE) from error
 
 
 def environment_for(settings: Settings, **others: object) -> dict[str, str]:
     """Return the environment of a program that is to use the same servers: this process's, but none of its secrets.
+
+    The program may run in another folder.
 
     Args:
         settings: of this process; where the servers are goes on, its patience and the looks of its log do not.
@@ -223,7 +228,8 @@ def environment_for(settings: Settings, **others: object) -> dict[str, str]:
     own = ("E2A_MONITOR_", "E2A_LOG_", "E2A_PATIENCE", "E2A_METRICS_", "STREAMLIT_")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
     shared = settings.model_dump(include=set(Settings.model_fields) - {"patience", "log_level", "log_format"})
-    given = shared | {"s3_secret_key": settings.s3_secret_key.get_secret_value()} | others
+    storage = settings.storage if settings.storage.startswith("s3://") else Path(settings.storage).resolve()
+    given = shared | {"storage": storage, "s3_secret_key": settings.s3_secret_key.get_secret_value()} | others
     return kept | {f"E2A_{name.upper()}": str(value) for name, value in given.items()}
 
 

@@ -7,7 +7,16 @@ import pytest
 from pydantic import SecretStr
 
 from e2a.errors import ExitCode, UserError
-from e2a.settings import MergerSettings, MonitorSettings, ProducerSettings, Settings, SynthSettings, load, markdown_page
+from e2a.settings import (
+    MergerSettings,
+    MonitorSettings,
+    ProducerSettings,
+    Settings,
+    SynthSettings,
+    environment_for,
+    load,
+    markdown_page,
+)
 
 SERVICES = [ProducerSettings, SynthSettings, MergerSettings, MonitorSettings]
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -104,6 +113,22 @@ def test_secret_stays_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(Settings)
     assert settings.s3_secret_key == SecretStr("hush")
     assert "hush" not in repr(settings)
+
+
+def test_a_wrong_url_does_not_tell_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of a URL that cannot be read names it without the password in it."""
+    for url in ("redis://user:hush@there:99999/0", "redi://:hush@there/0", "redis:user:hu@sh@there"):
+        monkeypatch.setenv("E2A_REDIS_URL", url)
+        with pytest.raises(UserError, match="there") as refused:
+            load(MergerSettings)
+        assert "hu" not in str(refused.value)
+
+
+def test_another_program_uses_the_same_storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that is begun in another folder finds the directory that this one means, and the same bucket."""
+    monkeypatch.chdir(tmp_path)
+    assert environment_for(Settings(storage="books"))["E2A_STORAGE"] == str(tmp_path / "books")
+    assert environment_for(Settings(storage="s3://books"))["E2A_STORAGE"] == "s3://books"
 
 
 def test_page_is_up_to_date() -> None:
