@@ -133,11 +133,7 @@ class Uploads:
             self._become(number, "refused" if ended.code else "submitted", ended.complaint)
 
 
-def shared(settings: MonitorSettings) -> Uploads:
-    """Return the uploads of this process."""
-    return _shared(tuple(sorted(environment_for(settings, patience=PATIENCE).items())))
-
-
 @cache
-def _shared(environment: tuple[tuple[str, str], ...]) -> Uploads:
-    return Uploads(Producer(dict(environment)), time.time)
+def shared(settings: MonitorSettings) -> Uploads:
+    """Return the uploads of this process: those that the page's script begins, and that its server closes."""
+    return Uploads(Producer(environment_for(settings, patience=PATIENCE)), time.time)

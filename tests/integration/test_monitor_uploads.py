@@ -19,6 +19,7 @@ from monitor import uploads as module
 from monitor.producing import LARGEST_OUTPUT, LIMITS, LONGEST_LINE, PRODUCE, Limits, Producer, UploadOptions
 from monitor.uploads import KEPT, MOST_WAITING, Upload, Uploads
 from tests.epubs import made_epub
+from tests.monitor import running
 from tests.servers import wait_until
 
 PLAIN = UploadOptions()
@@ -203,6 +204,30 @@ def test_a_few_at_a_time(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not list(scratch.iterdir())
     uploads.begin("late.epub", b"", PLAIN)
     assert uploads.listed()[0].state == "refused"
+
+
+SEND = """
+import sys
+from pathlib import Path
+from e2a.settings import MonitorSettings, load
+from monitor import uploads
+mine = uploads.shared(load(MonitorSettings, sys.argv[1:]))
+mine.begin("Emma.epub", Path({book!r}).read_bytes(), uploads.UploadOptions())
+"""
+
+
+def test_a_page_that_stops_leaves_nothing(tmp_path: Path, book: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book that the page's script has sent, and that waits for a server, ends with the process that serves."""
+    script, file, scratch = tmp_path / "page.py", tmp_path / "book.epub", tmp_path / "scratch"
+    file.write_bytes(book)
+    script.write_text(SEND.format(book=str(file)))
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    with running(tmp_path, page=script) as monitor:
+        monitor.said(monitor.browser())
+        assert list(scratch.glob("e2a-upload-*"))
+        assert monitor.stop() == ExitCode.OK
+    assert not list(scratch.glob("e2a-upload-*"))
 
 
 def test_closing_ends_what_is_just_beginning(scratch: Path) -> None:
