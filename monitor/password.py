@@ -89,7 +89,7 @@ class Password:
         key = hashlib.scrypt(self._password, salt=f"e2a monitor {salt}".encode(), n=COST, r=8, p=1, dklen=32)
         self._signer = TimestampSigner(key, salt="e2a.session", digest_method=hashlib.sha256)
         self._throttle = throttle
-        self.free = (LOGIN,)
+        self.free = (LOGIN, LOGOUT)  # else who logs out too late would log in to be logged out
         self.routes: list[BaseRoute] = [
             Route(LOGIN, self._ask, methods=["GET"]),
             Route(LOGIN, self._check, methods=["POST"]),
@@ -145,9 +145,14 @@ async def _given(request: Request) -> bytes:
 
 
 def _network(client: str) -> str:
-    """Return what stands for a client: of IPv6 the network of 64 bits, any address of which is its own."""
+    """Return what stands for a client: of IPv6 the network of 64 bits, any address of which is its own.
+
+    A socket of both families names an address of IPv4 as one of IPv6, and all of them lie in one such network.
+    """
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
         return client
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else client
+    if address.version == 4:
+        return client
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))

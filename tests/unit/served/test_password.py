@@ -118,6 +118,13 @@ def test_logging_out(clock: Clock) -> None:
     assert client.get("/").status_code == 303
 
 
+def test_logging_out_without_a_session(clock: Clock) -> None:
+    """Who logs out after the session has ended is asked for the password, and logged in by it, not out again."""
+    client = browser(clock)
+    form = client.get("/logout", headers={"Sec-Fetch-Site": "same-origin"}).headers["location"]
+    assert client.post(form, data=FORM).headers["location"] == "/"
+
+
 @pytest.mark.parametrize("value", ["", "x", "x.y.z", "." * 100, "a" * 5000])
 def test_wrong_cookies(clock: Clock, value: str) -> None:
     """What was not signed is no session."""
@@ -179,6 +186,8 @@ def test_others_do_not_wait(clock: Clock) -> None:
     assert throttle.wait("198.51.100.8") == 0
     assert throttle.wait("2001:db8::ffff") > 0
     assert throttle.wait("2001:db8:0:1::1") == 0
+    assert throttle.wait("::ffff:198.51.100.7") > 0  # as a socket of both families names it
+    assert throttle.wait("::ffff:198.51.100.8") == 0
     assert throttle.wait("") == 0
 
 
