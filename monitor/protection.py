@@ -65,4 +65,5 @@ def is_invited(users: str, claims: Mapping[str, object]) -> bool:
     invited = {each.strip().casefold() for each in users.split(",")} - {""}
     if not invited:
         return True
-    return str(claims.get("email", "")).casefold() in invited and claims.get("email_verified") is not False
+    is_doubted = str(claims.get("email_verified")).casefold() == "false"  # some providers say it as text
+    return str(claims.get("email", "")).casefold() in invited and not is_doubted

@@ -90,6 +90,8 @@ def test_loopback(host: str, alone: bool) -> None:
         ("a@b, C@d", {"email": "c@D"}, True),
         ("a@b", {"email": "a@b", "email_verified": True}, True),
         ("a@b", {"email": "a@b", "email_verified": False}, False),
+        ("a@b", {"email": "a@b", "email_verified": "false"}, False),  # so some say it
+        ("a@b", {"email": "a@b", "email_verified": "true"}, True),
         ("a@b", {"email": "xa@b"}, False),
         ("a@b", {"sub": "a@b"}, False),
         ("a@b", {}, False),
