@@ -69,7 +69,8 @@ class Media:
         headers = {**_SAFE, "ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=3600"}
         if served.name:
             headers["Content-Disposition"] = disposition(served.name)
-        if etag in request.headers.get("if-none-match", ""):
+        known = request.headers.get("if-none-match", "")
+        if known.strip() == "*" or etag in known:
             return Response(None, 304, headers)
         if request.method == "HEAD":  # has no ranges (RFC 9110, 14.2)
             return Response(None, 200, {**headers, "Content-Length": str(served.size)}, served.media_type)
