@@ -40,6 +40,8 @@ class Duty:
         self._worker = worker
         self._stop = stop
         self._join = join
+        self._lock = threading.Lock()
+        self._has_asked = False
         self._drain = threading.Event()
         self._consumer: JobConsumer | None = None
 
@@ -64,12 +66,12 @@ class Duty:
 
     def heed(self) -> None:
         """Ask what is wanted, and see to it."""
-        with suppress(Unavailable):
-            self._obey(self._wishes.wish(self._worker))
+        with self._lock, suppress(Unavailable):
+            self._obey(self._ask())
 
     def run(self) -> None:
         """Work until it is to end. Raises what `JobConsumer.run` raises."""
-        self._begin()
+        self.heed()
         while not self._stop.is_set():
             if self._drain.is_set():
                 self._stop.wait(POLL)
@@ -80,12 +82,14 @@ class Duty:
             finally:
                 self._consumer = None
 
-    def _begin(self) -> None:
-        """Heed what was wanted of a worker of this name before it came, but not that it ends: it has."""
-        with suppress(Unavailable):
-            if self._wishes.wish(self._worker) == "stop":
-                self._wishes.set_wish(self._worker, "work")
-        self.heed()
+    def _ask(self) -> Wish:
+        """Return what is wanted of a worker of this name. That one from before it came was to end is not: it has."""
+        wish = self._wishes.wish(self._worker)
+        if wish == "stop" and not self._has_asked:
+            wish = "work"
+            self._wishes.set_wish(self._worker, wish)
+        self._has_asked = True
+        return wish
 
     def _obey(self, wish: Wish) -> None:
         if wish == "stop":

@@ -139,6 +139,21 @@ def test_a_worker_that_was_stopped_before_it_came_works(scene: Scene) -> None:
     assert scene.wishes.wish("w0") == "work"
 
 
+def test_a_stop_of_before_it_came_is_not_obeyed_later(scene: Scene) -> None:
+    """Nor is it when nobody could be asked at first."""
+    scene.wishes.set_wish("w0", "stop")
+    scene.wishes.is_away = True
+
+    def back() -> None:
+        scene.wishes.is_away = False
+        scene.beat()
+
+    scene.shifts = [lambda: (back(), scene.tell("drain")()), scene.stop.set]
+    scene.stop.steps = [scene.tell("stop")]
+    scene.duty.run()
+    assert [state for state, _partitions, _express in scene.states] == ["working", "draining", "drained"]
+
+
 @pytest.mark.parametrize("wish", ["work", "drain"])
 def test_while_nobody_can_be_asked_the_last_wish_holds(scene: Scene, wish: Wish) -> None:
     """Redis away: a worker that works goes on, and one that is drained stays so."""
