@@ -13,6 +13,8 @@ from e2a.shelf import Shelf
 
 Since = Literal["done", "waiting", "to be tried again", "still failed", "not of a book", "book gone", "not known"]
 """What has become of a part since."""
+OPEN: frozenset[Since] = frozenset(["still failed", "not known"])
+"""Of parts that are to be tried again, as far as anybody can say."""
 
 
 class Records(Protocol):
@@ -94,7 +96,7 @@ def retry(letters: Iterable[Entry], shelf: Shelf) -> Retried:
             odd.append(entry)
         elif entry.since != "done":
             wanted[said.book_id].add(said.part)
-            if entry.since in {"still failed", "not known"}:
+            if entry.since in OPEN:
                 failed[said.book_id].add(said.part)
     for book_id, indexes in wanted.items():
         try:

@@ -16,7 +16,8 @@ def report(view: View, book_id: str) -> None:
     """Show the sentences that were said more than once, the doubtful ones first; the chosen one can be heard."""
     _ = view.words
     page = view.feed.book(book_id)
-    if page is None:
+    if page is None or not page.cells:
+        st.html(markup.block(markup.note(_("Its parts are not known now."))))
         return
     if not page.retakes:
         st.html(markup.block(markup.note(_("Every sentence so far was good at the first take."))))

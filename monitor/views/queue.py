@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 from markupsafe import Markup
 
-from e2a.deadletters import Entry
+from e2a.deadletters import OPEN, Entry
 from e2a.errors import Retryable
 from e2a.topics import EXPRESS
 from monitor import actions, charts, markup
@@ -91,13 +91,13 @@ def letters(view: View) -> None:
     _ = view.words
     entries = {str(entry.letter.number): entry for entry in view.feed.queue().letters}
     st.header(_("Dead letters"), anchor=False)
-    if not view.known("kafka"):
+    if not view.known("kafka", "redis"):
         st.html(markup.block(markup.note(_("Not known yet."))))
         return
     if not entries:
         st.html(markup.block(markup.note(_("No dead letter: nothing failed for good."), GREEN)))
         return
-    open_ones = [entry for entry in entries.values() if entry.since in {"still failed", "not known"}]
+    open_ones = [entry for entry in entries.values() if entry.since in OPEN]
     st.caption(_("Choose a letter to see its text."))
     rows = [_letter_row(entry, _) for entry in entries.values()]
     chosen = choose(rows, list(entries), "letter", alt=_("Dead letters"))
@@ -132,11 +132,17 @@ def agreement(view: View) -> None:
     st.html(markup.block(_agreement(found, _)))
 
 
+def dead_letters(page: QueuePage, view: View) -> Figure:
+    """Return how many parts have failed for good and are not tried again; nobody can say before Kafka was read."""
+    _ = view.words
+    count = sum(entry.since in OPEN for entry in page.letters) if view.known("kafka") else None
+    return Figure(_("dead letters"), _.number(count), colour=VERMILLION if count else "")
+
+
 def _numbers(page: QueuePage, view: View) -> Markup:
     _ = view.words
     seconds = sum(row.seconds for row in page.partitions)
     orphans = sum(not row.owner for row in page.partitions)
-    letters = sum(entry.since in {"still failed", "not known"} for entry in page.letters)
     return markup.figures(
         [
             Figure(_("parts wait"), _.number(sum(row.parts for row in page.partitions)), colour=SKY),
@@ -145,7 +151,7 @@ def _numbers(page: QueuePage, view: View) -> Markup:
             Figure(_("rebalances"), _.number(page.rebalances)),
             Figure(_("without a worker"), _.number(orphans), _("partitions"), ORANGE if orphans else ""),
             Figure(_("to be tried again"), _.number(len(page.retries)), colour=ORANGE if page.retries else ""),
-            Figure(_("dead letters"), _.number(letters), colour=VERMILLION if letters else ""),
+            dead_letters(page, view),
             Figure(_("looked at"), _.ago(max(0.0, view.clock() - (page.taken or 0.0)))),
         ]
     )
@@ -177,7 +183,7 @@ def _letter(entry: Entry, view: View) -> None:
     found = view.feed.part(letter.book_id, letter.part) if letter.part is not None else None
     text = markup.sentences(found.text) if found else ""
     st.html(markup.block(markup.facts(facts), markup.failure(letter.reason), text))
-    if letter.part is not None and entry.since in {"still failed", "not known"} and view.desk.may_change:
+    if letter.part is not None and entry.since in OPEN and view.desk.may_change:
         deed = actions.letter_deed([entry], _("Try this part again"), view.desk, _, ask=False)
         actions.button(deed, _, key="redrive")
 

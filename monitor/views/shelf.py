@@ -9,6 +9,7 @@ from monitor.looks import GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from monitor.markup import Figure
 from monitor.records import BookRow
 from monitor.views import card, upload
+from monitor.views.queue import dead_letters
 from monitor.views.view import View
 
 CARDS = 12
@@ -33,13 +34,13 @@ def show(view: View) -> None:
 def glance(view: View) -> None:
     """Show everything in a few numbers, and what is missing to make books."""
     _ = view.words
-    if not view.sources("redis"):
+    view.sources("redis", "storage")
+    if not view.known("redis"):
         return
     rows, workers, queue = view.feed.shelf(), view.feed.workers(), view.feed.queue()
     speaking = sum(worker.state == "speaking" for worker in workers)
     silent = sum(worker.state == "silent" for worker in workers)
     waiting = sum(row.seconds for row in queue.partitions)
-    letters = sum(entry.since in {"still failed", "not known"} for entry in queue.letters)
     failed = sum(row.condition == "failed" for row in rows)
     speed = sum(row.speed or 0.0 for row in rows if row.condition == "synthesising")
     numbers = [
@@ -56,7 +57,7 @@ def glance(view: View) -> None:
         ),
         Figure(_("speed"), _.times(speed or None), _("real time")),
         Figure(_("audio that waits"), _.span(waiting)),
-        Figure(_("dead letters"), _.number(letters), colour=VERMILLION if letters else ""),
+        dead_letters(queue, view),
     ]
     st.html(markup.block(markup.figures(numbers), *_missing(view)))
 
@@ -126,7 +127,7 @@ def _missing(view: View) -> list[Markup]:
     _ = view.words
     taken = view.feed.queue().taken
     missing = []
-    if not view.feed.shelf():
+    if view.known("storage") and not view.feed.shelf():
         how = _("No book yet. Add an EPUB below, or run") if view.desk.may_change else _("No book yet. Run")
         missing.append(_command(how, "e2a-produce book.epub"))
     if not view.feed.workers():

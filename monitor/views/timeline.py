@@ -44,7 +44,9 @@ def show(view: View) -> None:
 def figures(view: View) -> None:
     """Show the figures of the chosen stretch and book."""
     _ = view.words
-    if not view.sources("kafka", "redis"):
+    view.sources("kafka", "redis")
+    if not view.known("kafka"):
+        st.html(markup.block(markup.note(_("Not known yet."))))
         return
     timeline = view.feed.timeline(STRETCHES[st.session_state["stretch"]], st.session_state["of"])
     if not timeline.spans:

@@ -40,7 +40,7 @@ class View:
         st.fragment(show, run_every=self.refresh)(self)
 
     def sources(self, *sources: Source) -> bool:
-        """Say how old the figures below are, and which sources are away; False when none was ever read.
+        """Say how old the figures below are, and which sources are away; False when one was never read.
 
         All of it is one block, so what is below stays where it is.
         """
@@ -64,8 +64,8 @@ class View:
         return self.known(*sources)
 
     def known(self, *sources: Source) -> bool:
-        """Say whether one of some sources was ever read: before that nothing is claimed, not even that nothing is."""
-        return any(self.feed.reading(source).taken is not None for source in sources)
+        """Say whether all of some sources were ever read: before that nothing is claimed, not even that nothing is."""
+        return all(self.feed.reading(source).taken is not None for source in sources)
 
     def player_link(self, name: str, make: Callable[[], str]) -> str:
         """Return the link of an audio player, the same for hours, so that it goes on while the page is refreshed."""

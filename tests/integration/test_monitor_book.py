@@ -76,7 +76,7 @@ def test_empty_shelf() -> None:
     """Without any book the page says where to make one, but for when nobody can say whether there is one."""
     world = World()
     assert "the shelf says how to make one" in words(world.page("book").run())
-    world.feed.readings |= {source: Reading(problem="refused") for source in ("redis", "storage")}
+    world.feed.readings["storage"] = Reading(problem="refused")
     assert "the shelf says how to make one" not in words(world.page("book").run())
 
 
@@ -282,6 +282,7 @@ def test_book_that_only_storage_knows(world: World) -> None:
     page = world.page("book", book=BOOK).run()
     assert "Its parts are not known now." in words(page)
     assert "Its chapters are not known now." in words(tab(page, "Chapters"))
+    assert "Its parts are not known now." in words(tab(page, "Quality"))
     assert not page.dataframe
 
 

@@ -101,6 +101,23 @@ def test_nothing_was_ever_read(world: World) -> None:
     assert figures(page) == []
 
 
+def test_no_timeline_without_events(world: World) -> None:
+    """Before all events were read the timeline has no figures: they would be of a part of what happened."""
+    world.feed.readings["kafka"] = Reading()
+    page = world.page("timeline").run()
+    assert "Not known yet." in words(page)
+    assert figures(page) == []
+
+
+def test_no_letters_without_redis(world: World) -> None:
+    """What became of dead letters is in Redis; before it was read nobody says that there is none."""
+    world.feed.waiting = QueuePage(taken=None)
+    world.feed.readings["redis"] = Reading(problem="refused")
+    said = words(world.page("queue").run())
+    assert "No dead letter" not in said
+    assert said.count("Not known yet.") == 2
+
+
 def test_what_is_not_known_is_not_claimed() -> None:
     """Before anything could be read the queue does not say that nothing waits and nothing failed."""
     world = World()

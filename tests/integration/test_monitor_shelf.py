@@ -163,6 +163,24 @@ def test_source_away_keeps_what_was_known(world: World) -> None:
     assert "Emma" in said
 
 
+def test_storage_away(world: World) -> None:
+    """The shelf says when storage is away, which knows covers, files and what is wanted."""
+    world.feed.readings["storage"] = Reading(taken=NOW - 42, problem="S3 h:9000: refused")
+    said = words(world.page("shelf").run())
+    assert "storage is away: this is what was known 42 sec ago" in said
+    assert "Emma" in said
+
+
+def test_what_is_not_known_is_not_claimed() -> None:
+    """Before storage was read nobody says that there is no book, and before Kafka was that there is no dead letter."""
+    world = World()
+    world.feed.readings |= {"storage": Reading(), "kafka": Reading()}
+    said = words(world.page("shelf").run())
+    assert "No book yet" not in said
+    assert "dead letters –" in said  # noqa: RUF001 - a dash
+    assert "e2a-synth" in said
+
+
 def test_source_never_there() -> None:
     """When Redis could never be read, the page says so and does not claim that there is no worker."""
     world = World()
