@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from prometheus_client import Gauge
 from e2a import log, metrics
 from e2a.checkpoint import GpuRecord
 
+PATIENCE = 1.0
+"""Seconds to wait for a driver. Who looks at a GPU renews leases too, and a driver in trouble may hang."""
 _OF_GPU: dict[Gauge, Callable[[GpuRecord], float | None]] = {
     metrics.GPU_USE: lambda gpu: gpu.use,
     metrics.GPU_MEMORY_USED: lambda gpu: gpu.memory_used,
@@ -75,19 +78,33 @@ class Gpu:
         self._uuid = uuid
         self._handle: Any = None
         self._is_lost = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nvml")
+        self._asked: Future[GpuRecord] | None = None
+        """What the driver has not answered yet."""
 
     def look(self) -> GpuRecord | None:
-        """Return how it is now; None where library or driver are missing, or fail: that is logged once each time."""
+        """Return how it is now; None where library or driver are missing, fail or hang: that is logged once each time.
+
+        It takes `PATIENCE` at most; an answer that comes later is that of the next look.
+        """
+        self._asked = asked = self._asked or self._thread.submit(self._read)
         try:
-            record = self._read()
-        except pynvml.NVMLError as error:
-            self._handle = None
-            if not self._is_lost:
-                logger.warning("vitals.no_gpu", gpu=self._uuid, reason=str(error))
-            self._is_lost = True
+            record = asked.result(PATIENCE)
+        except TimeoutError:
+            self._lose("it does not answer")
             return None
+        except pynvml.NVMLError as error:
+            self._asked = self._handle = None
+            self._lose(str(error))
+            return None
+        self._asked = None
         self._is_lost = False
         return record
+
+    def _lose(self, reason: str) -> None:
+        if not self._is_lost:
+            logger.warning("vitals.no_gpu", gpu=self._uuid, reason=reason)
+        self._is_lost = True
 
     def _read(self) -> GpuRecord:
         if self._handle is None:

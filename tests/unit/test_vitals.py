@@ -1,5 +1,6 @@
 """How a worker's machine is: its process, and its GPU by a scripted NVML."""
 
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -40,6 +41,8 @@ class Nvml:
         self.failure: pynvml.NVMLError | None = None
         self.unsupported: set[str] = set()
         self.inits = 0
+        self.answers = threading.Event()
+        self.answers.set()
 
     def nvmlInit(self) -> None:  # noqa: N802 - NVML's name
         if self.failure:
@@ -61,6 +64,7 @@ class Nvml:
         }
 
         def answer(handle: tuple[str, int], *_sensor: int) -> object:
+            self.answers.wait()
             if self.failure:
                 raise self.failure
             assert handle == (UUID, self.inits)
@@ -138,6 +142,23 @@ def test_a_driver_that_fails_and_comes_back(nvml: Nvml) -> None:
     assert machine.look().gpu == RECORD
     assert nvml.inits == 3
     assert [line["reason"] for line in logs] == ["GPU is lost"] * 2
+
+
+def test_a_driver_that_hangs_holds_up_nobody(nvml: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose driver does not answer renews its leases all the same; the GPU is there again when it does."""
+    monkeypatch.setattr(vitals, "PATIENCE", 0.01)
+    machine, seen = Machine(UUID), []
+    nvml.answers.clear()
+    with capture_logs() as logs:
+        heartbeat = threading.Thread(target=lambda: seen.extend(machine.look().gpu for _ in range(3)))
+        heartbeat.start()
+        heartbeat.join(10)
+        nvml.answers.set()
+        heartbeat.join()
+    assert seen == [None] * 3
+    assert [line["reason"] for line in logs] == ["it does not answer"]
+    monkeypatch.setattr(vitals, "PATIENCE", 10)
+    assert machine.look().gpu == RECORD
 
 
 class Process:
