@@ -68,16 +68,20 @@ def _form(view: View) -> None:
         for file in files:
             view.desk.send(file.name, file.getvalue(), options)
         st.session_state["upload-turn"] = turn + 1
-        st.rerun(scope="fragment")
+        st.rerun()
     if looked and files:
         with st.spinner(_("Reading")):
             _preview(files, options, view)
 
 
 def _options(view: View) -> UploadOptions:
-    """Ask how books are to be spoken; engines that workers have are offered, others nobody would speak with."""
+    """Ask how books are to be spoken; engines that workers have are offered, others nobody would speak with.
+
+    The one that was chosen stays, also when its last worker goes: no book is spoken with another than is seen.
+    """
     _ = view.words
-    engines = sorted({(worker.engine, worker.model) for worker in view.feed.workers()}) or [("", "")]
+    found = {(worker.engine, worker.model) for worker in view.feed.workers()} or {("", "")}
+    engines = sorted(found | {st.session_state.get("engine", min(found))})
     with st.grid(3, min_column_width=190, gap="small"):
         engine, model = st.selectbox(
             _("Engine"), engines, format_func=lambda each: " ".join(filter(None, each)) or _("as set"), key="engine"

@@ -281,10 +281,22 @@ def test_books_are_sent_with_their_options(world: World) -> None:
     page.slider("speed").set_value(1.25)
     page.checkbox("urgent").set_value(True)
     page.button("send").click().run()
+    assert not page.exception
     options = UploadOptions(engine="xtts", model="xtts_v2", voice="Claribel Dervla", speed=1.25, urgent=True)
     assert world.desk.asked == [("send", "emma.epub", b"PK", options), ("send", "b.epub", b"PK2", options)]
     assert page.run().button("send").disabled
     assert len(world.desk.asked) == 2
+
+
+def test_chosen_engine_stays(world: World) -> None:
+    """A book is sent with the engine that was seen, also when the last worker that has it went meanwhile."""
+    world.feed.worker_rows = (a_worker(), a_worker("gpu-1", engine="espeak", model=""))
+    page = world.page("shelf").run()
+    page.file_uploader[0].set_value([EPUB]).run()
+    page.selectbox("engine").set_value(("xtts", "xtts_v2")).run()
+    world.feed.worker_rows = (a_worker("gpu-1", engine="espeak", model=""),)
+    page.button("send").click().run()
+    assert world.desk.asked == [("send", "emma.epub", b"PK", UploadOptions(engine="xtts", model="xtts_v2"))]
 
 
 def test_chapters_are_shown_before_sending(world: World) -> None:
