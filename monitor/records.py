@@ -195,6 +195,8 @@ class Timeline(Frozen):
     """Spans in the stretch that are not among them; all figures count them."""
     usage: tuple[Usage, ...] = ()
     throughput: tuple[Throughput, ...] = ()
+    mean: float | None = None
+    """Seconds of wall time that a part took on the average; None when none is done."""
     durations: tuple[Bin, ...] = ()
     """Of parts, in seconds of wall time."""
     factors: tuple[Bin, ...] = ()

@@ -91,6 +91,7 @@ def timeline(
             Throughput(time=frame.start + index * frame.width, speed=audio / frame.width)
             for index, audio in enumerate(work.audio)
         ),
+        mean=sum(each.work for each in spoken) / len(spoken) if spoken else None,
         durations=_histogram([each.work for each in spoken]),
         factors=_histogram([each.work / each.audio for each in spoken if each.audio]),
         speed_up=_speed_up(work, frame, until=min((each.start for each in running), default=frame.end)),

@@ -104,14 +104,13 @@ def _charts(timeline: Timeline, _: Words) -> list[tuple[str, str, Chart | LayerC
 
 def _numbers(timeline: Timeline, _: Words) -> Markup:
     parts = sum(usage.parts for usage in timeline.usage)
-    busy = sum(usage.busy for usage in timeline.usage)
     shares = [usage.share for usage in timeline.usage]
     speeds = [each.speed for each in timeline.throughput]
     mean = sum(speeds) / len(speeds) if speeds else None
     return markup.figures(
         [
             Figure(_("parts"), _.number(parts), colour=GREEN),
-            Figure(_("mean time"), _.span(busy / parts) if parts else _.span(None), colour=ORANGE),
+            Figure(_("mean time"), _.span(timeline.mean), colour=ORANGE),
             Figure(_("speed"), _.times(mean), _("real time"), SKY),
             Figure(_("workers"), _.number(len(timeline.usage)), colour=PURPLE),
             Figure(_("busy"), _.percent(sum(shares) / len(shares)) if shares else _.span(None), colour=BLUE),

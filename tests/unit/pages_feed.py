@@ -287,6 +287,7 @@ def a_timeline(workers: int = 2, parts: int = 6, **changes: Any) -> Timeline:
         "spans": tuple(spans),
         "usage": tuple(Usage(worker=f"gpu-{worker}", busy=540.0, share=0.9, parts=parts) for worker in range(workers)),
         "throughput": tuple(Throughput(time=NOW - 600 + 10 * step, speed=9.0 + step % 7) for step in range(60)),
+        "mean": 61.0,
         "durations": tuple(Bin(low=10.0 * low, high=10.0 * low + 10, count=low + 1) for low in range(8)),
         "factors": tuple(Bin(low=low / 100, high=(low + 1) / 100, count=9 - low) for low in range(8)),
         "speed_up": tuple((count, count * 0.97) for count in range(1, workers + 1)),

@@ -152,6 +152,13 @@ def test_usage() -> None:
     assert usage == {"a": (250.0, 0.25, 2), "late": (100.0, 0.25, 1), "idle": (0.0, 0.0, 0)}
 
 
+def test_mean_is_of_parts_that_are_done() -> None:
+    """What a part took on the average knows nothing of parts in hand, of others at the same time, or of failures."""
+    told = [spoken(1100.0, 80.0), spoken(1100.0, 100.0), failed(1150.0)]
+    assert shown(told, [running(1200.0)]).mean == 90.0
+    assert shown([failed(1150.0)], [running(1200.0)]).mean is None
+
+
 def test_worker_that_was_started_again() -> None:
     """One that did something before it began, under the same name, is measured from what it did first."""
     (usage,) = shown([spoken(1500.0, 100.0)], live={"a": 1900.0}).usage
