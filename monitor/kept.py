@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from pydantic import ValidationError
+
 from e2a import log
 from e2a.errors import Retryable
 
@@ -21,10 +23,10 @@ class Kept(Generic[Value]):
     """A value that is read when it is asked for and the last reading is old. Thread-safe.
 
     While one viewer reads, the others get the last value: a source that hangs holds up one of them. A source that is
-    away leaves the value as it was.
+    away, or that holds what cannot be read, leaves the value as it was.
 
     Args:
-        read: returns the value; may raise `Retryable`.
+        read: returns the value; may raise `Retryable`, or `ValidationError` for a record of a version to come.
         first: the value before it was ever read.
         clock: Unix time in seconds.
         keep: seconds for which a reading is served again.
@@ -62,7 +64,7 @@ class Kept(Generic[Value]):
         try:
             self.value = self._read()
             self.taken, self.problem = began, ""
-        except Retryable as error:
+        except (Retryable, ValidationError) as error:
             if not self.problem:
                 logger.warning("monitor.source_away", reason=str(error))
             self.problem = str(error)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from e2a.checkpoint import QueueRecord
 from e2a.errors import Unavailable
 from e2a.testing import Clock
 from monitor.kept import LONGEST, SHARE, Kept, KeptByKey
@@ -21,6 +22,8 @@ class Source:
     def read(self) -> int:
         self.readings += 1
         self.during()
+        if self.away == "unreadable":
+            QueueRecord.model_validate_json("{}")
         if self.away:
             raise Unavailable(self.away)
         return self.readings
@@ -68,6 +71,15 @@ def test_source_goes_away_and_comes_back(kept: Kept[int], source: Source, clock:
     source.away = ""
     clock.now += 5
     assert (kept.get(), kept.taken, kept.problem) == (3, 110.0, "")
+
+
+def test_what_cannot_be_read(kept: Kept[int], source: Source, clock: Clock) -> None:
+    """A record that this version cannot read is a reason like another: the page stays, and so do its threads."""
+    kept.get()
+    source.away = "unreadable"
+    clock.now += 5
+    assert (kept.get(), kept.taken) == (1, 100.0)
+    assert "QueueRecord" in kept.problem
 
 
 def test_source_never_there(kept: Kept[int], source: Source) -> None:
