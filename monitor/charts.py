@@ -28,6 +28,8 @@ _LABEL = 170
 """Most pixels of the name of a worker."""
 _TITLE = 120
 """Most pixels of the title of a chapter, so that squares are seen on a phone too."""
+_INSIDE = 0.2
+"""Least share whose label lies in its bar, on a phone too: others lie on the page, which may be dark."""
 _TEXT = 200
 """Most characters of what a tooltip shows of a text."""
 Row = dict[str, Any]
@@ -153,7 +155,11 @@ def utilisation(timeline: Timeline, _: Words) -> alt.LayerChart:
         ],
     )
     bars = base.mark_bar(color=SKY, height={"band": 0.7})
-    labels = base.mark_text(align="left", dx=4, color="black").encode(text="label:N", x=alt.datum(0))
+    labels = base.mark_text(align="left", dx=4).encode(
+        text="label:N",
+        x=alt.datum(0),
+        color=alt.when(alt.datum.share < _INSIDE).then(alt.value(BLUE)).otherwise(alt.value("black")),
+    )
     return _finished(alt.LayerChart(layer=[bars, labels]), _, height=alt.Step(_STEP))
 
 

@@ -137,6 +137,13 @@ def test_gantt_marks_what_failed() -> None:
     assert [(cross["mark"], cross["outcome"]) for cross in crosses] == [("✕", "failed")]
 
 
+def test_small_shares_can_be_read() -> None:
+    """The share of a worker that is hardly busy lies beside its bar, on a page that may be dark, and is not black."""
+    colour = charts.utilisation(a_timeline(), ENGLISH).to_dict()["layer"][1]["encoding"]["color"]
+    assert colour["condition"] == {"test": "(datum.share < 0.2)", "value": looks.BLUE}
+    assert colour["value"] == "black"
+
+
 def test_ideal_line_is_straight() -> None:
     """The ideal goes from nothing to as many times as there were workers."""
     (points,) = rows(charts.speed_up(a_timeline(4), ENGLISH))
