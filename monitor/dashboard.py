@@ -13,13 +13,10 @@ from typing import NamedTuple
 import streamlit as st
 from markupsafe import Markup
 
-from e2a.bus import KafkaPublisher
-from e2a.checkpoint import Checkpoint, RedisCheckpoint
 from e2a.settings import MonitorSettings, load
-from e2a.storage import ObjectStore, open_store
-from monitor import access, links, markup, uploads
-from monitor.desk import Desk
-from monitor.feed import Feed, open_feed
+from monitor import access, feed, links, markup, uploads
+from monitor.desk import Desk, servers
+from monitor.feed import Feed
 from monitor.links import Links
 from monitor.uploads import Uploads
 from monitor.views import book, queue, shelf, timeline, workers
@@ -37,14 +34,6 @@ class Sources(NamedTuple):
     feed: Feed
     links: Links
     uploads: Uploads
-
-
-class Servers(NamedTuple):
-    """What is changed when viewers ask for it."""
-
-    store: ObjectStore
-    checkpoint: Checkpoint
-    publisher: KafkaPublisher
 
 
 def render(sources: Sources, desk: Desk, refresh: float, clock: Callable[[], float], *, log_out: str = "") -> None:
@@ -98,24 +87,13 @@ def _foot(view: View, log_out: str) -> None:
             st.html(markup.block(Markup(" · ").join(pieces)))
 
 
-@st.cache_resource(show_spinner=False)
-def _shared_feed(_settings: MonitorSettings) -> Feed:
-    return open_feed(_settings)
-
-
-@st.cache_resource(show_spinner=False)
-def _servers(_settings: MonitorSettings) -> Servers:
-    publisher = KafkaPublisher(_settings.kafka_bootstrap, _settings.patience)
-    return Servers(open_store(_settings), RedisCheckpoint(_settings.redis_url), publisher)
-
-
 def main() -> None:
     """Compose the page from settings; all viewers share one feed."""
     settings = load(MonitorSettings, sys.argv[1:])
     access.require_login(settings)
-    sources = Sources(_shared_feed(settings), links.shared(), uploads.shared(settings))
+    sources = Sources(feed.shared(settings), links.shared(), uploads.shared(settings))
     desk = Desk(
-        *_servers(settings),
+        *servers(settings),
         sources.uploads,
         may_change=access.may_change(settings),
         viewer=access.viewer(settings),

@@ -1,19 +1,37 @@
 """What viewers may do, by the same functions as `e2a-books`. The page asks; this does it, or refuses."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from e2a import deadletters, log
-from e2a.bus import Publisher
-from e2a.checkpoint import Checkpoint, Wish
+from e2a.bus import KafkaPublisher, Publisher
+from e2a.checkpoint import Checkpoint, RedisCheckpoint, Wish
 from e2a.deadletters import Entry, Retried
 from e2a.errors import ExitCode, UserError
+from e2a.settings import MonitorSettings
 from e2a.shelf import Removal, Shelf
-from e2a.storage import ObjectStore
+from e2a.storage import ObjectStore, open_store
+from monitor.once import once
 from monitor.uploads import UploadOptions, Uploads
 
 LETTING_GO = 5.0
 """Seconds that merger and workers have to let go of a book that is removed."""
 logger = log.get(__name__)
+
+
+class Servers(NamedTuple):
+    """What is changed when viewers ask for it."""
+
+    store: ObjectStore
+    checkpoint: Checkpoint
+    publisher: Publisher
+
+
+@once
+def servers(settings: MonitorSettings) -> Servers:
+    """Return what this process changes. Raises `UserError` when settings cannot be used together."""
+    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    return Servers(open_store(settings), RedisCheckpoint(settings.redis_url), publisher)
 
 
 class Desk:

@@ -22,6 +22,7 @@ from monitor.grid import cells, chapter_rows, retakes
 from monitor.history import History
 from monitor.kept import Kept, KeptByKey
 from monitor.ledger import Known, Ledger, Opened, open_book
+from monitor.once import once
 from monitor.progress import Summary, by_interest, recorded_row, stored_row, summary, worker_row
 from monitor.queue import Parts, queue_page
 from monitor.records import (
@@ -264,6 +265,12 @@ class Feed:
             began = time.monotonic()
             self._archive.read(self._books.get().keys())
             self._closed.wait(max(STORAGE_PAUSE, 10 * (time.monotonic() - began)))
+
+
+@once
+def shared(settings: MonitorSettings) -> Feed:
+    """Return the feed of this process. Raises `UserError` when settings cannot be used together."""
+    return open_feed(settings)
 
 
 def open_feed(settings: MonitorSettings) -> Feed:

@@ -1,7 +1,7 @@
 """The script of the page: its composition, its pages, and the languages that it speaks."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from e2a.errors import ExitCode, UserError
 from e2a.settings import MonitorSettings
-from monitor import access, dashboard, links, uploads
+from monitor import access, dashboard, desk, feed, links, uploads
+from monitor.once import once
 from tests.integration.pages import World, words
 from tests.unit.pages_feed import a_book
 
@@ -77,23 +78,20 @@ def test_live_parts_refresh_themselves(monkeypatch: pytest.MonkeyPatch, world: W
 
 
 @pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[list[str]]:
+def servers(monkeypatch: pytest.MonkeyPatch, world: World) -> list[str]:
     """Put the world of a test behind the script, and return what was opened."""
     opened: list[str] = []
 
-    def feed(settings: MonitorSettings) -> object:
+    def opening(settings: MonitorSettings) -> object:
         opened.append(settings.redis_url)
         return world.feed
 
-    st.cache_resource.clear()
-    monkeypatch.setattr("monitor.feed.open_feed", feed)
-    monkeypatch.setattr("e2a.bus.KafkaPublisher", lambda *_: None)
-    monkeypatch.setattr("e2a.checkpoint.RedisCheckpoint", lambda *_: None)
-    monkeypatch.setattr("e2a.storage.open_store", lambda _: None)
+    monkeypatch.setattr(feed, "open_feed", opening)
+    monkeypatch.setattr(feed, "shared", once(feed.shared.__wrapped__))
+    monkeypatch.setattr(desk, "servers", once(lambda _: desk.Servers(*[None] * 3)))
     monkeypatch.setattr(uploads, "shared", lambda _: world.uploads)
     monkeypatch.setattr(links, "shared", lambda: world.links)
-    yield opened
-    st.cache_resource.clear()
+    return opened
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, *options: str) -> AppTest:
@@ -102,11 +100,15 @@ def run_script(monkeypatch: pytest.MonkeyPatch, *options: str) -> AppTest:
 
 
 def test_script_composes_itself_from_options(monkeypatch: pytest.MonkeyPatch, servers: list[str]) -> None:
-    """Run by Streamlit, the script reads the options of its process, and gives all viewers one feed."""
+    """Run by Streamlit, the script reads the options of its process, and gives all viewers one feed.
+
+    A browser may have Streamlit's caches cleared; that opens no other, which would have threads of its own.
+    """
     for _viewer in range(2):
         app = run_script(monkeypatch, "--redis-url", "redis://elsewhere")
         assert "Emma" in words(app)
         assert app.menu_button
+        st.cache_resource.clear()
     assert servers == ["redis://elsewhere"]
 
 
