@@ -11,14 +11,14 @@ import stamina
 from aiokafka.errors import KafkaConnectionError
 from faust import Worker
 
-from e2a import log, metrics, service
+from e2a import log, metrics, scratch, service
 from e2a.bus import Admin, KafkaBacklog, KafkaPublisher, Publisher
 from e2a.checkpoint import Checkpoint, LeaseKeeper, RedisCheckpoint
 from e2a.errors import Unavailable
 from e2a.settings import MergerSettings, load
 from e2a.storage import ObjectStore, open_store
 from e2a.topics import topics
-from merger import ffmpeg, scratch
+from merger import ffmpeg
 from merger.app import build
 from merger.books import Books
 from merger.census import Census
@@ -47,7 +47,7 @@ def run() -> NoReturn:
     metrics.MERGER.register(Census(checkpoint))
     metrics.serve(settings.metrics_port, health, metrics.MERGER)
     ffmpeg.check()
-    scratch.remove_abandoned()
+    scratch.remove_abandoned("merge")
     store = open_store(settings)
     store.check()
     Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))

@@ -12,6 +12,7 @@ from threading import Event
 from e2a import __version__, log
 from e2a.plan import Chapter, Format, Plan, Sidecar, letters
 from e2a.report import Report, ReportedFile
+from e2a.scratch import scratch
 from e2a.storage import ObjectStore, keys
 from merger import acx, ffmpeg, tags
 from merger.captions import captions
@@ -21,7 +22,6 @@ from merger.names import track_name
 from merger.parts import Parts
 from merger.readalong import read_along
 from merger.report import report
-from merger.scratch import scratch
 from merger.tags import Mark, Tags
 
 BOOK = "book"
@@ -57,7 +57,7 @@ def assemble(
     _check_text(plan)
     parts = Parts(plan, store)
     try:
-        with scratch() as folder:
+        with scratch("merge") as folder:
             return _Assembly(plan, store, parts, folder, stem=stem, cancelled=cancelled or Event(), fence=fence).run()
     except CorruptParts as error:
         raise CorruptParts(parts.corrupt(error.parts)) from error

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from e2a import log, metrics, service
+from e2a import log, metrics, scratch, service
 from e2a.errors import ExitCode
 from e2a.settings import MonitorSettings, load
 from e2a.storage import open_store
@@ -26,6 +26,7 @@ def run() -> int:
     store = open_store(settings.model_copy(update={"patience": PATIENCE}))
     media = Media(Library(store), links.shared())
     with server.listen(settings.monitor_host, settings.monitor_port) as listener:
+        scratch.remove_abandoned(uploads.WORK)
         metrics.serve(settings.metrics_port, lambda: {"service": "e2a-monitor"}, metrics.MONITOR)
         app = server.application(settings, media.routes, uploads.shared(settings).close)
         logger.info("monitor.serving", host=settings.monitor_host, port=listener.getsockname()[1], access=protected_by)

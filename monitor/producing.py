@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from e2a import log
@@ -97,13 +98,13 @@ class Producer:
         self._running: set[int] = set()
         self._closed = False
 
-    def run(self, folder: str, name: str, options: Sequence[str]) -> Ended:
+    def run(self, folder: Path, name: str, options: Sequence[str]) -> Ended:
         """Run it on a file of a folder, to its end or to that of its time. Raises `OSError` when it cannot begin."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(
                 [*self._program, *options, "--", name],
                 cwd=folder,
-                env={**self._environment, "TMPDIR": folder},
+                env={**self._environment, "TMPDIR": str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -1,6 +1,5 @@
 """Books that viewers send, and what became of them: read and submitted by `e2a-produce`, a few at a time."""
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Literal
 from e2a import log, metrics
 from e2a.errors import ExitCode, UserError
 from e2a.plan import Frozen
+from e2a.scratch import scratch
 from e2a.settings import MonitorSettings, environment_for
 from monitor.producing import Producer, UploadOptions, arguments, safe_name
 
@@ -20,6 +20,8 @@ __all__ = ["Upload", "UploadOptions", "Uploads", "shared"]
 
 logger = log.get(__name__)
 
+WORK = "upload"
+"""What is done in the folders of books that are read."""
 AT_ONCE = 2
 """Books that are read at the same time; the others wait."""
 MOST_WAITING = 10
@@ -69,8 +71,8 @@ class Uploads:
             if waiting >= MOST_WAITING:
                 raise UserError(f"{waiting} books wait already; send it again later", ExitCode.UNAVAILABLE)
             with ExitStack() as stack:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="e2a-upload-"))
-                Path(folder, name).write_bytes(data)
+                folder = stack.enter_context(scratch(WORK))
+                (folder / name).write_bytes(data)
                 task = self._threads.submit(self._submit, number, folder, name, ["--detach", *asked])
                 kept = stack.pop_all()
                 task.add_done_callback(lambda _: kept.close())  # also when it is cancelled
@@ -91,8 +93,8 @@ class Uploads:
         """
         name, asked = safe_name(name), arguments(options.model_copy(update={"urgent": False}))
         try:
-            with tempfile.TemporaryDirectory(prefix="e2a-upload-") as folder:
-                Path(folder, name).write_bytes(data)
+            with scratch(WORK) as folder:
+                (folder / name).write_bytes(data)
                 ended = self._threads.submit(self._producer.run, folder, name, ["--list-chapters", *asked]).result()
         except OSError as error:
             raise UserError(f"{name}: {error.strerror}", ExitCode.CANNOT_WRITE) from error
@@ -123,7 +125,7 @@ class Uploads:
             metrics.UPLOADS.labels(state).inc()
         logger.info("monitor.upload", number=number, state=state, reason=message)
 
-    def _submit(self, number: int, folder: str, name: str, options: list[str]) -> None:
+    def _submit(self, number: int, folder: Path, name: str, options: list[str]) -> None:
         self._become(number, "running")
         try:
             ended = self._producer.run(folder, name, options)

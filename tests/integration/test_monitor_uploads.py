@@ -217,13 +217,16 @@ mine.begin("Emma.epub", Path({book!r}).read_bytes(), uploads.UploadOptions())
 
 
 def test_a_page_that_stops_leaves_nothing(tmp_path: Path, book: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A book that the page's script has sent, and that waits for a server, ends with the process that serves."""
+    """A book that the page's script has sent, and that waits for a server, ends with the process that serves; what one
+    that was killed has left is removed at the start."""
     script, file, scratch = tmp_path / "page.py", tmp_path / "book.epub", tmp_path / "scratch"
     file.write_bytes(book)
     script.write_text(SEND.format(book=str(file)))
-    scratch.mkdir()
+    left = scratch / "e2a-upload-1-x"
+    left.mkdir(parents=True)
     monkeypatch.setenv("TMPDIR", str(scratch))
     with running(tmp_path, page=script) as monitor:
+        assert not left.exists()
         monitor.said(monitor.browser())
         assert list(scratch.glob("e2a-upload-*"))
         assert monitor.stop() == ExitCode.OK
@@ -234,7 +237,7 @@ def test_closing_ends_what_is_just_beginning(scratch: Path) -> None:
     """A producer that begins while the page is being closed is ended too."""
     producer = Producer({}, (sys.executable, "-S", "-c", "import signal; signal.pause()"))
     producer.close()
-    assert producer.run(str(scratch), "Emma.epub", []).code == -signal.SIGKILL
+    assert producer.run(scratch, "Emma.epub", []).code == -signal.SIGKILL
 
 
 def test_the_list_is_bounded(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Folders to work in: gone afterwards, also those of mergers that were killed."""
+"""Folders to work in: gone afterwards, also those of services that were killed."""
 
 import subprocess
 import sys
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from merger.scratch import PREFIX, remove_abandoned, scratch
+from e2a.scratch import remove_abandoned, scratch
 
-HOLD = "from merger.scratch import scratch\nwith scratch() as folder: print(folder, flush=True), input()"
+HOLD = "from e2a.scratch import scratch\nwith scratch('merge') as folder: print(folder, flush=True), input()"
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_removed_afterwards(temporary: Path) -> None:
     """A scratch folder is there for as long as it is used, whatever happens in it."""
 
     def work() -> None:
-        with scratch() as folder:
+        with scratch("merge") as folder:
             (folder / "book.m4b").write_bytes(bytes(10))
             raise ZeroDivisionError
 
@@ -44,24 +44,24 @@ def test_removed_afterwards(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_merger_left(temporary: Path) -> None:
-    """The folder of a merger that was killed is removed with what is in it, and nothing else is."""
-    others = temporary / f"{PREFIX}file", temporary / "e2a-else"
+def test_what_a_killed_process_left(temporary: Path) -> None:
+    """The folder of a process that was killed is removed with what is in it, and nothing else is."""
+    others = temporary / "e2a-merge-file", temporary / "e2a-upload-1-x"
     others[0].touch()
     others[1].mkdir()
     with another(temporary) as process:
-        (folder,) = temporary.glob(f"{PREFIX}{process.pid}-*")
+        (folder,) = temporary.glob(f"e2a-merge-{process.pid}-*")
         (folder / "book.m4b").write_bytes(bytes(10))
         process.kill()
         process.wait()
         assert folder.exists()
-        remove_abandoned()
+        remove_abandoned("merge")
     assert sorted(temporary.iterdir()) == sorted(others)
 
 
-def test_what_a_living_merger_works_with(temporary: Path) -> None:
+def test_what_a_living_process_works_with(temporary: Path) -> None:
     """A folder that another process works in is left alone, and so is one of our own."""
-    with another(temporary), scratch() as ours:
-        remove_abandoned()
-        assert len(list(temporary.glob(f"{PREFIX}*"))) == 2
+    with another(temporary), scratch("merge") as ours:
+        remove_abandoned("merge")
+        assert len(list(temporary.glob("e2a-merge-*"))) == 2
         assert ours.exists()

@@ -1,4 +1,4 @@
-"""Folders to work in: removed afterwards, and at the next start when their merger was killed."""
+"""Folders to work in: removed afterwards, and at the next start of their service when it was killed."""
 
 import fcntl
 import os
@@ -10,19 +10,20 @@ from pathlib import Path
 
 from e2a import log
 
-PREFIX = "e2a-merge-"
-
 logger = log.get(__name__)
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch(work: str) -> Iterator[Path]:
     """Yield an empty folder, and remove it with all that is in it afterwards. It is locked for as long as we live.
+
+    Args:
+        work: what is done in it, in a word.
 
     Raises:
         OSError: it cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"e2a-{work}-{os.getpid()}-") as name:
         lock = os.open(name, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,11 +32,11 @@ def scratch() -> Iterator[Path]:
             os.close(lock)
 
 
-def remove_abandoned() -> None:
-    """Remove the folders of mergers that were killed: the process that locked them is no more."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+def remove_abandoned(work: str) -> None:
+    """Remove the folders of some work whose process was killed: nobody holds their lock any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"e2a-{work}-*"):
         if folder.is_dir() and _is_abandoned(folder):
-            logger.info("merge.scratch_removed", folder=str(folder))
+            logger.info("scratch.removed", folder=str(folder))
             shutil.rmtree(folder, ignore_errors=True)
 
 
