@@ -336,7 +336,6 @@ class MemoryCheckpoint:
 
     def sign_off(self, worker: str) -> None:
         self._workers.pop(worker, None)
-        self._wishes.pop(worker, None)
 
     def workers(self) -> list[WorkerRecord]:
         return [self._workers[name] for name in sorted(self._workers)]

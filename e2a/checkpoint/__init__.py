@@ -133,7 +133,7 @@ class Checkpoint(Protocol):
         """Say what a worker does; it is listed for five minutes."""
 
     def sign_off(self, worker: str) -> None:
-        """Take a worker off the list."""
+        """Take a worker off the list; what is wanted of it is kept, for when it comes again."""
 
     def workers(self) -> list[WorkerRecord]:
         """Return all workers heard of in the last five minutes, by name."""

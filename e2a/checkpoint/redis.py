@@ -275,7 +275,7 @@ class RedisCheckpoint:
 
     def sign_off(self, worker: str) -> None:
         with self._errors():
-            self._redis.delete(_worker_key(worker), _wish_key(worker))
+            self._redis.delete(_worker_key(worker))
 
     def workers(self) -> list[WorkerRecord]:
         with self._errors():
