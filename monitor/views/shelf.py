@@ -11,6 +11,7 @@ from monitor.records import BookRow
 from monitor.views import card, upload
 from monitor.views.queue import dead_letters
 from monitor.views.view import View
+from monitor.views.workers import speed
 
 CARDS = 12
 """Books on a page."""
@@ -42,7 +43,6 @@ def glance(view: View) -> None:
     silent = sum(worker.state == "silent" for worker in workers)
     waiting = sum(row.seconds for row in queue.partitions)
     failed = sum(row.condition == "failed" for row in rows)
-    speed = sum(row.speed or 0.0 for row in rows if row.condition == "synthesising")
     numbers = [
         Figure(_("in work"), _.number(sum(row.condition in ACTIVE for row in rows)), colour=SKY),
         Figure(_("done"), _.number(sum(row.condition == "done" for row in rows)), colour=GREEN),
@@ -55,7 +55,7 @@ def glance(view: View) -> None:
             else _.plural("{n} speaking", "{n} speaking", speaking),
             VERMILLION if silent else PURPLE,
         ),
-        Figure(_("speed"), _.times(speed or None), _("real time")),
+        Figure(_("speed"), _.times(speed(workers)), _("real time")),
         Figure(_("audio that waits"), _.span(waiting)),
         dead_letters(queue, view),
     ]

@@ -1,5 +1,7 @@
 """The workers: what each is at, how fast, on which machine, and what is wanted of it."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 from markupsafe import Markup
 
@@ -44,19 +46,22 @@ def workers(view: View) -> None:
             actions.menu(actions.worker_deeds(row, view.desk, _), _, key=f"worker-{row.worker}")
 
 
+def speed(rows: Iterable[WorkerRow]) -> float | None:
+    """Return how many seconds of audio those that speak make a second, each as it was measured; None when none was."""
+    return sum(1 / row.real_time_factor for row in rows if row.state == "speaking" and row.real_time_factor) or None
+
+
 def _numbers(rows: tuple[WorkerRow, ...], _: Words) -> Markup:
     states = [row.state for row in rows]
     silent = states.count("silent")
     gpus = [row.gpu for row in rows if row.gpu and row.state != "silent"]
-    alive = [row for row in rows if row.state == "speaking"]
-    said = sum(row.characters_per_second or 0.0 for row in alive)
-    speed = sum(1 / row.real_time_factor for row in alive if row.real_time_factor)
+    said = sum(row.characters_per_second or 0.0 for row in rows if row.state == "speaking")
     figures = [
         Figure(_("speaking"), _.number(states.count("speaking")), _("of {n}", n=_.number(len(rows))), SKY),
         Figure(_("waiting"), _.number(states.count("waiting")), colour=GREY),
         Figure(_("draining or drained"), _.number(states.count("draining") + states.count("drained")), colour=ORANGE),
         Figure(_("silent"), _.number(silent), colour=VERMILLION if silent else ""),
-        Figure(_("speed"), _.times(speed or None), _("real time")),
+        Figure(_("speed"), _.times(speed(rows)), _("real time")),
         Figure(_("characters a second"), _.number(said)),
     ]
     if gpus:

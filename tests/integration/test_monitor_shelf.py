@@ -67,8 +67,14 @@ def test_figures_at_a_glance(world: World) -> None:
     world.feed.worker_rows = (a_worker(), a_worker("gpu-1", state="silent"))
     world.feed.waiting = a_queue(letters=(a_letter(), a_letter(1, since="done")))
     said = words(world.page("shelf").run())
-    assert "in work 2 done 1 failed 1 workers 2 1 silent speed 20.0× real time" in said  # noqa: RUF001
+    assert "in work 2 done 1 failed 1 workers 2 1 silent speed 100× real time" in said  # noqa: RUF001
     assert "audio that waits 6 min dead letters 1" in said
+
+
+def test_speed_is_that_of_now(world: World) -> None:
+    """When nobody speaks any more there is no speed, whatever books had before."""
+    world.feed.worker_rows = (a_worker(state="waiting"), a_worker("gpu-1", state="silent"))
+    assert "speed – real time" in words(world.page("shelf").run())  # noqa: RUF001 - a dash
 
 
 def test_finished_book_is_played_and_kept(world: World) -> None:
