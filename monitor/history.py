@@ -125,7 +125,8 @@ class History:
         known = self.letters if generation == self._letters_generation else ()
         self._letters_generation = generation
         if letters or not known:
-            self.letters = latest([*known, *map(_shortened, letters)])[-LETTERS:]
+            now = self._clock()
+            self.letters = latest([*known, *(_shortened(each, now) for each in letters)])[-LETTERS:]
 
     def _take(self, events: Sequence[Dated]) -> None:
         """Remember what was told of parts; clocks that are ahead of ours tell of now."""
@@ -155,6 +156,6 @@ def _failed(time: float, event: PartFailed) -> Happening:
     return Happening(time, book_id, event.part, worker, 0.0, 0.0, reason)
 
 
-def _shortened(letter: Letter) -> Letter:
+def _shortened(letter: Letter, now: float) -> Letter:
     said = letter.letter
-    return letter._replace(letter=said.model_copy(update={"reason": said.reason[:REASON]}))
+    return letter._replace(time=min(letter.time, now), letter=said.model_copy(update={"reason": said.reason[:REASON]}))

@@ -101,9 +101,11 @@ def test_clocks_that_are_ahead(history: History, broker: MemoryBroker, clock: Cl
     clock.now += 60
     broker.send(EVENTS, [a_part_done(part=0)])
     broker.send(EVENTS, [a_part_failed(part=1)])
+    broker.send(DEAD_LETTERS, [a_letter()])
     clock.now -= 60
     history.read()
     assert [each.time for each in history.happenings] == [1000.0, 1000.0]
+    assert [each.time for each in history.letters] == [1000.0]
 
 
 def test_audio_that_was_made_lately(history: History, broker: MemoryBroker, clock: Clock) -> None:
