@@ -48,7 +48,7 @@ def partitions(view: View) -> None:
         {
             _("topic"): row.topic,
             _("partition"): row.partition,
-            _("worker"): row.owner or _("nobody"),
+            _("worker"): markup.short(row.owner) or _("nobody"),
             _("parts"): row.parts,
             _("audio"): _.clock(row.seconds),
             _("committed"): row.committed,
@@ -78,7 +78,7 @@ def retries(view: View) -> None:
             _("part"): row.part,
             _("due"): _("in {span}", span=_.span(row.due - now)) if row.due > now else _("now"),
             _("failed attempts"): row.attempts,
-            _("worker"): row.worker,
+            _("worker"): markup.short(row.worker),
             _("reason"): markup.short(row.reason),
         }
         for row in sorted(rows, key=lambda row: row.due)
