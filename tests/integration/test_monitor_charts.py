@@ -140,7 +140,8 @@ def test_gantt_marks_what_failed() -> None:
 def test_small_shares_can_be_read() -> None:
     """The share of a worker that is hardly busy lies beside its bar, on a page that may be dark, and is not black."""
     colour = charts.utilisation(a_timeline(), ENGLISH).to_dict()["layer"][1]["encoding"]["color"]
-    assert colour["condition"] == {"test": "(datum.share < 0.2)", "value": looks.BLUE}
+    (condition,) = colour["condition"]
+    assert condition == {"test": "(datum.share < 0.2)", "value": looks.BLUE}
     assert colour["value"] == "black"
 
 
