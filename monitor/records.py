@@ -47,8 +47,8 @@ class BookRow(Frozen):
     """Seconds of audio made in a second of wall time since it was last submitted; None before any was."""
     eta: tuple[float, float] | None = None
     """Seconds of wall time until the last part is done, at the least and at the most; None when nobody can say."""
-    age: float = 0.0
-    """Seconds of wall time since something happened to it."""
+    age: float | None = None
+    """Seconds of wall time since something happened to it; None when only storage knows it."""
     retries: int = 0
     """Parts that wait to be tried again."""
     retaken: int = 0

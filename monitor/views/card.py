@@ -68,7 +68,8 @@ def _figures(row: BookRow, _: Words) -> Markup:
         said.append(Markup("<span>{}</span>").format(_("{times} real time", times=_.times(row.speed))))
     if row.urgent:
         said.append(Markup("<b>{}</b>").format(_("urgent")))
-    said.append(Markup('<span class="e2a-dim">{}</span>').format(_("changed {ago}", ago=_.ago(row.age))))
+    if row.age is not None:
+        said.append(Markup('<span class="e2a-dim">{}</span>').format(_("changed {ago}", ago=_.ago(row.age))))
     return Markup('<p class="e2a-row">{}</p>').format(Markup("").join(said))
 
 

@@ -278,8 +278,9 @@ def test_long_quality_report_says_so(world: World) -> None:
 
 def test_book_that_only_storage_knows(world: World) -> None:
     """A book without parts shows what it is, and no empty tables."""
-    world.feed.pages[BOOK] = a_book_page(a_finished_book(), cells=(), chapters=())
+    world.feed.pages[BOOK] = a_book_page(a_finished_book(age=None), cells=(), chapters=())
     page = world.page("book", book=BOOK).run()
+    assert "changed" not in words(page)
     assert "Its parts are not known now." in words(page)
     assert "Its chapters are not known now." in words(tab(page, "Chapters"))
     assert "Its parts are not known now." in words(tab(page, "Quality"))

@@ -190,7 +190,7 @@ def test_book_that_only_storage_knows(cluster: Cluster) -> None:
     cluster.clock.now += 2
     cluster.feed.read()
     (row,) = cluster.feed.shelf()
-    assert (row.title, row.condition, row.parts) == ("Emma", "submitted", 0)
+    assert (row.title, row.condition, row.parts, row.age) == ("Emma", "submitted", 0, None)
     assert cluster.page() == BookPage(row=row, chapters=(), cells=(), retakes=())
 
 
