@@ -70,8 +70,13 @@ class Duty:
             self._obey(self._ask())
 
     def run(self) -> None:
-        """Work until it is to end. Raises what `JobConsumer.run` raises."""
+        """Work until it is to end.
+
+        Raises what `JobConsumer.run` raises, but for Kafka that is away when a worker is wanted again: that is waited
+        for, since to load the engine anew takes longer.
+        """
         self.heed()
+        has_worked = False
         while not self._stop.is_set():
             if self._drain.is_set():
                 self._stop.wait(POLL)
@@ -79,6 +84,11 @@ class Duty:
             self._consumer = self._join()
             try:
                 self._consumer.run(self._stop, self._drain)
+                has_worked = True
+            except Unavailable as error:
+                if not has_worked:
+                    raise
+                logger.warning("synth.cannot_join", worker=self._worker, reason=str(error))
             finally:
                 self._consumer = None
 

@@ -180,6 +180,24 @@ def test_comes_also_when_nobody_can_be_asked(scene: Scene) -> None:
     assert len(scene.consumers) == 1
 
 
+def test_kafka_may_be_away_when_it_is_wanted_again(scene: Scene) -> None:
+    """A worker that was drained keeps its model and tries again to join; one that starts without Kafka ends."""
+    scene.shifts = [scene.tell("drain"), away, scene.stop.set]
+    scene.stop.steps = [scene.tell("work")]
+    with capture_logs() as logs:
+        scene.duty.run()
+    assert len(scene.consumers) == 3
+    assert logs[-1]["event"] == "synth.cannot_join"
+    other = Scene()
+    other.shifts = [away]
+    with pytest.raises(Unavailable):
+        other.duty.run()
+
+
+def away() -> None:
+    raise Unavailable("kafka: timed out")
+
+
 def test_what_ends_the_consumer_ends_the_worker(scene: Scene) -> None:
     """An error of the loop is not waited out, and the worker says that it has nothing any more."""
     scene.shifts = [lambda: 1 / 0]
