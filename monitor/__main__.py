@@ -22,6 +22,7 @@ def run() -> int:
     """Serve until a signal; the page gets this command's options again and reads them for itself."""
     settings = load(MonitorSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
+    service.end_on_bugs_in_threads()  # a feed that no longer reads would show what was, for ever
     protected_by = protection(settings)
     store = open_store(settings.model_copy(update={"patience": PATIENCE}))
     media = Media(Library(store), links.shared())
