@@ -1,0 +1,96 @@
+"""Debian's Chromium on the real thing: servers, merger, two workers and the page, once for each module of tests."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, ViewportSize, expect, sync_playwright
+
+from tests import servers
+from tests.browser.website import PASSWORD, RTF, Site, Visit, log_in
+from tests.servers import require
+from tests.stack import stack
+
+PATIENCE = 60_000
+"""Milliseconds until what is awaited counts as missing."""
+TALL = ViewportSize(width=1280, height=2000)
+"""Nothing needs to be scrolled: lists of choices close when something is."""
+LOOKED_FOR = re.compile(r"/(book|timeline|workers|queue)/_stcore/(health|host-config)$")
+"""Streamlit looks for its server beside the page before it looks above it."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    require("chromium")
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        # root has no sandbox
+        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="module")
+def site(redis: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    require("ffmpeg")
+    folder = tmp_path_factory.mktemp("site")
+    with (
+        servers.kafka_server(tmp_path_factory.mktemp("kafka")) as kafka,
+        stack(folder, kafka.address, redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running,
+    ):
+        yield Site(running, kafka)
+
+
+@pytest.fixture(scope="module")
+def url(site: Site) -> str:
+    """Return where the page is."""
+    return site.monitor(MONITOR_PASSWORD=PASSWORD)
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Visit]:
+    """Return what opens a site in a profile of its own; a script that fails or comes from a book, and whatever leaves
+    this machine, fails the test."""
+    faults: list[str] = []
+
+    def opened(url: str, *, locale: str = "en-GB", expected: str = "nothing") -> Page:
+        context = chromium.new_context(base_url=url, locale=locale, viewport=TALL, reduced_motion="reduce")
+        profiles.callback(context.close)
+        context.set_default_timeout(PATIENCE)
+        note(context, url, faults, expected)
+        page = context.new_page()
+        page.goto("/")
+        return page
+
+    with ExitStack() as profiles:
+        yield opened
+    assert faults == []
+
+
+@pytest.fixture
+def page(visit: Visit, url: str) -> Page:
+    """Return the page of somebody who has logged in."""
+    page = visit(url)
+    log_in(page)
+    return page
+
+
+def note(context: BrowserContext, url: str, faults: list[str], expected: str) -> None:
+    """Note what must not happen on any page of a profile, but for what is `expected` on the console."""
+
+    def refuse(dialog: Dialog) -> None:
+        faults.append(f"a script asks: {dialog.message}")
+        dialog.dismiss()
+
+    def said(kind: str, text: str, place: str) -> None:
+        if kind == "error" and not LOOKED_FOR.search(place) and expected not in text:
+            faults.append(f"{text} ({place})")
+
+    def asked(address: str) -> None:
+        if not address.startswith((f"{url}/", "blob:", "data:")):
+            faults.append(f"asked for {address}")
+
+    context.on("dialog", refuse)
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("console", lambda message: said(message.type, message.text, message.location["url"]))
+    context.on("request", lambda request: asked(request.url))
