@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import altair as alt
+import pandas  # noqa: F401 - altair looks for it, and must not meet it half imported by the thread of another viewer
 from pyarrow import Table
 
 from monitor.looks import BLUE, GREEN, GREY, ORANGE, PARTS, SKY, VERMILLION, part_state
