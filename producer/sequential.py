@@ -14,6 +14,7 @@ from e2a.messages import ChapterJob, Event, PartDone
 from e2a.placement import even
 from e2a.plan import Part, Plan
 from e2a.report import Report
+from e2a.scratch import remove_abandoned
 from e2a.settings import SynthSettings
 from e2a.storage import ObjectStore
 from e2a.testing import MemoryBroker, MemoryCheckpoint
@@ -23,7 +24,6 @@ from merger.books import Books
 from merger.excerpt import assemble_finished
 from merger.jobs import Jobs
 from merger.merge import Merger
-from merger.scratch import remove_abandoned
 from producer.follow import Show
 from producer.ingest import publish
 from synth_consumer import engines, recognition
@@ -46,7 +46,7 @@ class Maker:
 
     def __init__(self, settings: SynthSettings) -> None:
         ffmpeg.check()
-        remove_abandoned()
+        remove_abandoned("merge")
         self._engine = engines.create(settings)
         recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
         self._engine.load()
@@ -144,5 +144,5 @@ def partial(plan: Plan, store: ObjectStore) -> Report:
         Retryable: storage cannot be reached, or ffmpeg failed.
     """
     ffmpeg.check()
-    remove_abandoned()
+    remove_abandoned("merge")
     return assemble_finished(plan, store, threading.Event())
