@@ -4,8 +4,8 @@ Redis and Kafka are real, and so is a directory with the plans; books, workers a
 runs. A process of its own makes parts done, some or many a second, as workers and the merger do: an event, the part's
 record, the book's. Meanwhile all methods of the feed are called in turn whenever their readings are old, as if every
 page were open. Of each call, time on the clock and time of the processor are given, in milliseconds: the first says
-little on a machine that does other things too, which its load tells. `share` is of one core, for the feed's process
-with all its threads.
+little on a machine that does other things too, as its load tells. `most` is the slowest call of each method, `all` of
+all methods together, `usually` their median; `share` is of one core, for the feed's process with all its threads.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,17 +217,14 @@ def refreshes(feed: Feed, size: Size, seconds: float) -> dict[str, object]:
         "refreshes": len(found),
         "share": round(share, 2),
         "most": {name: _most(each[name] for each in found) for name in found[0]},
-        "all": _most(whole)._asdict(),
-        "usually": {
-            "wall": round(statistics.median(each.wall for each in whole), 1),
-            "cpu": round(statistics.median(each.cpu for each in whole), 1),
-        },
+        "all": _most(whole),
+        "usually": Taken(*(round(statistics.median(each), 1) for each in zip(*whole, strict=True))),
     }
 
 
 def _most(taken: Iterable[Taken]) -> Taken:
     walls, cpus = zip(*taken, strict=True)
-    return Taken(max(walls), max(cpus))
+    return Taken(round(max(walls), 1), round(max(cpus), 1))
 
 
 def resident() -> int:
@@ -262,18 +259,22 @@ def measure(size: Size, seconds: float) -> Iterator[dict[str, object]]:
             kafka_bootstrap=kafka, redis_url=redis, storage=str(folder / "storage"), monitor_refresh=REFRESH
         )
         fill(size, settings)
-        before = resident()
-        began = time.perf_counter()
-        feed = open_feed(settings)
-        yield {"phase": "first", "taken": once(feed, size), "resident_mb": resident(), "before_mb": before}
-        wait_until(lambda: feed.reading("kafka").taken)
-        yield {"phase": "history", "seconds": round(time.perf_counter() - began, 1), "resident_mb": resident()}
-        for rate, books in ((0, 0), (1, 1), (64, 5), (64, size.books)):
-            with churning(rate, books, settings):
-                feed.shelf()
-                measured = refreshes(feed, size, seconds)
-            phase = {"phase": "refresh", "events_a_second": rate, "books_that_change": books}
-            yield phase | measured | {"load": os.getloadavg()[0], "resident_mb": resident()}
+        with closing(open_feed(settings)) as feed:
+            yield from phases(feed, size, settings, seconds)
+
+
+def phases(feed: Feed, size: Size, settings: MonitorSettings, seconds: float) -> Iterator[dict[str, object]]:
+    """Yield what was measured of a feed that was just opened."""
+    before, began = resident(), time.perf_counter()
+    yield {"phase": "first", "taken": once(feed, size), "resident_mb": resident(), "before_mb": before}
+    wait_until(lambda: feed.reading("kafka").taken)
+    yield {"phase": "history", "seconds": round(time.perf_counter() - began, 1), "resident_mb": resident()}
+    for rate, books in ((0, 0), (1, 1), (64, 5), (64, size.books)):
+        with churning(rate, books, settings):
+            feed.shelf()
+            measured = refreshes(feed, size, seconds)
+        phase = {"phase": "refresh", "events_a_second": rate, "books_that_change": books}
+        yield phase | measured | {"load": round(os.getloadavg()[0], 1), "resident_mb": resident()}
 
 
 def main() -> None:
