@@ -65,6 +65,18 @@ def share(place: Locator) -> float:
     return float(place.get_by_role("progressbar").get_attribute("aria-valuenow") or "nan")
 
 
+def next_share(place: Locator, after: float) -> float:
+    """Return how much of a book is done as soon as it is more than that, in percent."""
+    shares: list[float] = []
+
+    def rose() -> bool:
+        shares.append(share(place))
+        return shares[-1] > after
+
+    wait_until(rose)
+    return shares[-1]
+
+
 def figure(page: Page, name: str) -> Locator:
     """Return a number of a page, by what it is called."""
     term = page.get_by_role("term").filter(has_text=re.compile(f"^{name}$"))
