@@ -1,10 +1,10 @@
 """What 1, and what 20 viewers cost: sessions of the real `e2a-monitor`, on a cluster of 50 books and 64 workers.
 
 Books, workers and events are made up as in `bench.monitor`, and a part is done every second; Redis, Kafka and the
-server are real. A viewer is a websocket that speaks Streamlit's protocol as a browser does: it opens a page and runs its
-live parts again as often as the page says, every two seconds. `refresh_ms` is the time from when one is due until its
-last message has come. `share` is of one core, and `resident_mb` the memory, of the server; `commands` are those that
-Redis gets in a second, the maker of parts included: one feed serves all, so viewers should not change them.
+server are real. A viewer is a websocket that speaks Streamlit's protocol as a browser does: it opens a page and runs
+its live parts again as often as the page says, every two seconds. `refresh_ms` is the time from when one is due until
+its last message has come. `share` is of one core, and `resident_mb` the memory, of the server; `commands` are those
+that Redis gets in a second, the maker of parts included: one feed serves all, so viewers should not change them.
 """
 
 import argparse
