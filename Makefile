@@ -20,7 +20,7 @@ COQUI := .venv/.coqui
 SAMPLE := .e2a/sample.epub
 
 .DEFAULT_GOAL := help
-.PHONY: help audiobook setup coqui test test-fast lint format docs bench chaos clean
+.PHONY: help audiobook setup coqui test test-fast lint format docs bench chaos screenshots clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,8 @@ bench: programs $(COQUI)  ## Measure reading, speech, assembly, and what the pip
 	@$(PYTHON) -m bench.lookahead | tee bench/results/lookahead.txt
 	@$(PYTHON) -m bench.assembly | tee bench/results/assembly.txt
 	@$(PYTHON) -m bench.quality | tee bench/results/quality.txt
+	@$(PYTHON) -m bench.monitor | tee bench/results/monitor.txt
+	@$(PYTHON) -m bench.viewers | tee bench/results/viewers.txt
 	@$(PYTHON) -m bench.speech | tee bench/results/speech.txt
 
 chaos: programs $(COMPLETE)  ## Prove the guarantees at length, an hour: faults, recovery, balance, scale; output in bench/results
@@ -78,6 +80,11 @@ chaos: programs $(COMPLETE)  ## Prove the guarantees at length, an hour: faults,
 	@$(PYTHON) -m bench.balance | tee bench/results/balance.txt
 	@$(PYTHON) -m bench.scale | tee bench/results/scale.txt
 	@$(PYTHON) -m bench.costs | tee bench/results/costs.txt
+
+screenshots: $(COMPLETE)  ## Take the pictures of the monitor's pages in docs/img, of a stack that runs
+	@deploy/local/install tests
+	@deploy/local/fetch-kafka >/dev/null
+	@$(PYTHON) -m deploy.local.screenshots
 
 clean:  ## Remove the environment and what the local pipeline has stored
 	rm -rf .venv .e2a

@@ -11,7 +11,7 @@ _CONTAINER = """<?xml version="1.0"?>
 _PACKAGE = """<?xml version="1.0" encoding="utf-8"?>
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id">
 <metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="id">made</dc:identifier>
-<dc:title>{title}</dc:title><dc:creator>A. Maker</dc:creator><dc:language>{language}</dc:language></metadata>
+<dc:title>{title}</dc:title><dc:creator>{author}</dc:creator><dc:language>{language}</dc:language></metadata>
 <manifest><item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
 {manifest}</manifest><spine>{spine}</spine></package>"""
 _NAV = """<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"><head><title>t</title>
@@ -20,13 +20,22 @@ _CHAPTER = """<html xmlns="http://www.w3.org/1999/xhtml"><head><title>t</title><
 <body><h1>Chapter {number}</h1>{paragraphs}</body></html>"""
 
 
-def made_epub(path: Path, *, chapters: int, characters: int, title: str = "A Made Book", language: str = "en") -> Path:
+def made_epub(
+    path: Path,
+    *,
+    chapters: int,
+    characters: int,
+    title: str = "A Made Book",
+    author: str = "A. Maker",
+    language: str = "en",
+) -> Path:
     """Write an EPUB of so many chapters, each of about so many characters, and return its path."""
     numbers = range(1, chapters + 1)
     files = {
         "META-INF/container.xml": _CONTAINER,
         "book.opf": _PACKAGE.format(
             title=title,
+            author=author,
             language=language,
             manifest="".join(
                 f'<item id="c{number}" href="c{number}.xhtml" media-type="application/xhtml+xml"/>'

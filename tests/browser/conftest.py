@@ -1,8 +1,6 @@
 """Debian's Chromium on the real thing: servers, merger, two workers and the page, once for each module of tests."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -10,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, ViewportSize, expect, sync_playwright
 
 from tests import servers
-from tests.browser.website import PASSWORD, RTF, Site, Visit, log_in
+from tests.browser.website import PASSWORD, RTF, Site, Visit, log_in, open_chromium
 from tests.servers import require
 from tests.stack import stack
 
@@ -27,8 +25,7 @@ def chromium() -> Iterator[Browser]:
     require("chromium")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        as_root = [] if os.geteuid() else ["--no-sandbox"]
-        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=as_root)
+        yield open_chromium(playwright)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """The page of a running stack, and what one finds on it."""
 
+import os
 import re
+import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from deploy.local.audiobook import free_ports
 from tests.servers import Server, listens, wait_until
@@ -35,6 +37,12 @@ class Site(NamedTuple):
         books = (self.stack.checkpoint.book(book_id) for book_id in self.stack.checkpoint.books())
         (found,) = (book.book_id for book in books if book is not None and book.title == title)
         return found
+
+
+def open_chromium(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium, which has no sandbox when it is root's."""
+    as_root = [] if os.geteuid() else ["--no-sandbox"]
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=as_root)
 
 
 def log_in(page: Page, password: str = PASSWORD) -> None:

@@ -1,0 +1,141 @@
+"""`make screenshots`: pictures of all pages of the monitor, of a stack that runs, into docs/img.
+
+Servers, workers, merger and page are real, and so are all figures; the engine is the SIMULATED one, and the books but
+for the sample are made up. Pages are 1280 pixels wide, light and dark; the shelf also as on a phone.
+"""
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from deploy.local.audiobook import ROOT
+from samples.pack import BOOK as SAMPLE
+from samples.pack import pack
+from tests import servers
+from tests.browser.website import Site, go_to, open_chromium
+from tests.epubs import made_epub
+from tests.servers import wait_until
+from tests.stack import Stack, stack
+
+FOLDER = ROOT / "docs/img"
+WIDE, NARROW = 1280, 390
+COLOURS = 200
+"""Of a picture, which makes it a third as large."""
+PATIENCE = 120_000
+"""Milliseconds until what is awaited counts as missing."""
+Scheme = Literal["light", "dark"]
+
+
+class Invented(NamedTuple):
+    """A book that does not exist."""
+
+    title: str
+    author: str
+    chapters: int
+    characters: int
+    """Of a chapter."""
+
+
+DONE = (
+    Invented("The Lighthouse Keeper's Almanac", "Ines Tolland", 9, 1500),
+    Invented("Cartography for Sleepwalkers", "R. M. Ashgrove", 6, 2400),
+)
+FAILED = Invented("Salt and Semaphore", "Jonas Quill", 3, 1200)
+PAUSED = Invented("A Winter of Small Repairs", "Maud Ferrant", 12, 4000)
+IN_WORK = Invented("The Clockmaker's Orchard", "Oskar Blume", 14, 24_000)
+
+
+def submit(running: Stack, book: Invented, *options: str) -> str:
+    """Have a book made, and return its id."""
+    path = running.folder / f"{book.title}.epub"
+    made_epub(path, chapters=book.chapters, characters=book.characters, title=book.title, author=book.author)
+    running.produce(path, "--detach", *options).check_returncode()
+    return book_id(running, book.title)
+
+
+def book_id(running: Stack, title: str) -> str:
+    """Return the id of the book of a title."""
+    books = (running.checkpoint.book(each) for each in running.checkpoint.books())
+    return next(book.book_id for book in books if book is not None and book.title == title)
+
+
+def done(running: Stack, book: str) -> int:
+    """Return how many parts of a book are done."""
+    return sum(part.state == "done" for part in running.checkpoint.parts(book).values())
+
+
+def fill(running: Stack) -> str:
+    """Make books until there is one of each kind, and return the id of the one that is being made."""
+    sample = running.folder / "umbrellas.epub"
+    pack(SAMPLE, sample)
+    running.produce(sample, "--output-dir", running.folder).check_returncode()
+    finished = [submit(running, book) for book in DONE]
+    failed = submit(running, FAILED, "--engine", "espeak")
+    wait_until(lambda: all(running.checkpoint.stage(each) == "done" for each in finished))
+    wait_until(lambda: running.checkpoint.stage(failed) == "failed")
+    paused = submit(running, PAUSED)
+    wait_until(lambda: done(running, paused) >= 5)
+    running.start("e2a-books", "pause", paused).wait(60)
+    running.checkpoint.set_wish("w3", "drain")
+    made = submit(running, IN_WORK)
+    wait_until(lambda: done(running, made) >= 12)
+    return made
+
+
+def take(browser: Browser, url: str, book: str, scheme: Scheme) -> None:
+    """Take the pictures of all pages."""
+    page = browser.new_page(
+        base_url=url, viewport=ViewportSize(width=WIDE, height=900), color_scheme=scheme, locale="en-GB"
+    )
+    page.set_default_timeout(PATIENCE)
+    page.goto("/")
+    expect(page.get_by_role("group", name=IN_WORK.title)).to_be_visible()
+    keep(page, f"shelf-{scheme}")
+    page.goto(f"/book?book={book}")
+    page.get_by_role("spinbutton", name="Part").fill("3")
+    page.get_by_role("spinbutton", name="Part").press("Enter")
+    expect(page.get_by_role("heading", name="Part 3")).to_be_visible()
+    keep(page, f"book-{scheme}")
+    for name in ("Timeline", "Workers", "Queue"):
+        go_to(page, name)
+        keep(page, f"{name.lower()}-{scheme}")
+    page.set_viewport_size(ViewportSize(width=NARROW, height=800))
+    page.goto("/")
+    expect(page.get_by_role("group", name=IN_WORK.title)).to_be_visible()
+    keep(page, f"phone-{scheme}")
+    page.context.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a picture of the whole page as it is when nothing more is being drawn."""
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.locator(".stVegaLiteChart:not(:has(svg))")).to_have_count(0)
+    height = page.locator(".stMainBlockContainer").evaluate("page => page.scrollHeight")
+    page.set_viewport_size(ViewportSize(width=page.viewport_size["width"], height=height))
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"monitor-{name}.png", optimize=True)
+    print(f"docs/img/monitor-{name}.png", picture.size)
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    expect.set_options(timeout=PATIENCE)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        servers.kafka_server(Path(name, "kafka")) as kafka,
+        servers.redis(Path(name, "redis")) as redis,
+        stack(Path(name), kafka.address, redis, workers=4, partitions=4, SIMULATED_RTF=0.02) as running,
+        sync_playwright() as playwright,
+    ):
+        made = fill(running)
+        url, browser = Site(running, kafka).monitor(), open_chromium(playwright)
+        for scheme in ("light", "dark"):
+            take(browser, url, made, scheme)
+
+
+if __name__ == "__main__":
+    main()
