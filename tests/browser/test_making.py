@@ -1,16 +1,14 @@
 """Books are sent to the page and become audiobooks while somebody looks on, whatever happens to workers and parts."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from e2a.checkpoint import WorkerRecord
 from e2a.storage import DirectoryStore, keys
 from tests.browser.website import PASSWORD, Site, Visit, card, fact, figure, go_to, log_in, next_share, play, state
 from tests.epubs import made_epub
-from tests.servers import require, wait_until
+from tests.servers import require
 
 
 def send(page: Page, book: Path) -> None:
@@ -82,7 +80,7 @@ def test_a_killed_worker_is_seen_and_its_part_is_made_by_the_other(page: Page, s
     assert running.produce(book, "--detach").returncode == 0
     go_to(page, "Workers")
     expect(state(card(page, "doomed"))).to_contain_text("speaking")
-    lost = caught(site, "doomed", lambda worker: 0 < worker.sentence < 8)
+    lost = site.caught("doomed", lambda worker: 0 < worker.sentence < 8)
     killed.send_signal(signal.SIGKILL)
     expect(state(card(page, "doomed"))).to_contain_text("silent")
     go_to(page, "Shelf")
@@ -94,23 +92,10 @@ def test_a_killed_worker_is_seen_and_its_part_is_made_by_the_other(page: Page, s
     assert made_by in {"w0", "w1"}
     shown = page.locator(".st-key-chosen-part")
     expect(fact(shown, "worker")).to_have_text(made_by)
-    expect(shown.get_by_role("row", name="done")).to_contain_text(made_by)
+    expect(shown.get_by_role("row", name="done").first).to_contain_text(made_by)
     expect(shown.get_by_text("doomed")).to_have_count(0)
     expect(shown.get_by_role("listitem").last).to_contain_text("lamp along the quiet road")
     play(shown.locator("audio"))
-
-
-def caught(site: Site, name: str, wanted: Callable[[WorkerRecord], bool]) -> WorkerRecord:
-    """Return the first record of a worker that is as wanted."""
-    found: list[WorkerRecord] = []
-    workers = site.stack.checkpoint.workers
-
-    def looked() -> bool:
-        found.extend(worker for worker in workers() if worker.worker == name and wanted(worker))
-        return bool(found)
-
-    wait_until(looked)
-    return found[0]
 
 
 def test_dead_letters_are_tried_again(page: Page, site: Site, tmp_path: Path) -> None:
@@ -126,9 +111,9 @@ def test_dead_letters_are_tried_again(page: Page, site: Site, tmp_path: Path) ->
     expect(page.get_by_role("alert")).to_contain_text("start workers with E2A_ENGINE=espeak")
     for name in ("w0", "w1"):
         running.checkpoint.set_wish(name, "drain")
-        caught(site, name, lambda worker: worker.state == "drained")
+        site.caught(name, lambda worker: worker.state == "drained")
     able = running.start("e2a-synth", WORKER_ID="able", ENGINE="espeak")
-    caught(site, "able", lambda worker: bool(worker.partitions))
+    site.caught("able", lambda worker: bool(worker.partitions))
     page.get_by_role("button", name="Try all again").click()
     expect(page.get_by_role("dialog")).to_contain_text("Try 2 parts again?")
     page.get_by_role("dialog").get_by_role("button", name="Try all again").click()

@@ -51,6 +51,7 @@ def idle(site: Site) -> bool:
 def test_workers_are_drained_and_stopped(page: Page, site: Site) -> None:
     """A worker is drained, works again, and ends, as one asks for on its card."""
     extra = site.stack.start("e2a-synth", WORKER_ID="extra")
+    site.caught("extra", lambda worker: bool(worker.partitions))
     go_to(page, "Workers")
     extra_card = card(page, "extra")
     act(page, extra_card, "Drain")

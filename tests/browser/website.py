@@ -9,6 +9,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from deploy.local.audiobook import free_ports
+from e2a.checkpoint import WorkerRecord
 from tests.servers import Server, listens, wait_until
 from tests.stack import Stack
 
@@ -37,6 +38,17 @@ class Site(NamedTuple):
         books = (self.stack.checkpoint.book(book_id) for book_id in self.stack.checkpoint.books())
         (found,) = (book.book_id for book in books if book is not None and book.title == title)
         return found
+
+    def caught(self, worker: str, wanted: Callable[[WorkerRecord], bool]) -> WorkerRecord:
+        """Return the first record of a worker that is as wanted."""
+        found: list[WorkerRecord] = []
+
+        def looked() -> bool:
+            found.extend(each for each in self.stack.checkpoint.workers() if each.worker == worker and wanted(each))
+            return bool(found)
+
+        wait_until(looked)
+        return found[0]
 
 
 def open_chromium(playwright: Playwright) -> Browser:
