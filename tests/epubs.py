@@ -5,6 +5,8 @@ from pathlib import Path
 
 CORPUS = Path(__file__).parents[2] / "shared/epubs"
 """Real and odd books; `index.tsv` says what each is. It may be absent."""
+SENTENCE = "In chapter {} the {}th lamp along the quiet road was lit before the rain began."
+"""Said over and over, with the numbers of chapter and sentence."""
 _CONTAINER = """<?xml version="1.0"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
@@ -27,6 +29,7 @@ def made_epub(
     characters: int,
     title: str = "A Made Book",
     author: str = "A. Maker",
+    sentence: str = SENTENCE,
     language: str = "en",
 ) -> Path:
     """Write an EPUB of so many chapters, each of about so many characters, and return its path."""
@@ -48,14 +51,13 @@ def made_epub(
         ),
     }
     for number in numbers:
-        files[f"c{number}.xhtml"] = _CHAPTER.format(number=number, paragraphs=_paragraphs(number, characters))
+        files[f"c{number}.xhtml"] = _CHAPTER.format(number=number, paragraphs=_paragraphs(sentence, number, characters))
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in {"mimetype": "application/epub+zip", **files}.items():
             archive.writestr(zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0)), content)
     return path
 
 
-def _paragraphs(chapter: int, characters: int) -> str:
-    sentence = "In chapter {} the {}th lamp along the quiet road was lit before the rain began."
+def _paragraphs(sentence: str, chapter: int, characters: int) -> str:
     count = max(1, characters // len(sentence))
     return "".join(f"<p>{sentence.format(chapter, number)}</p>" for number in range(1, count + 1))

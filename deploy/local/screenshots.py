@@ -22,7 +22,7 @@ from tests.servers import wait_until
 from tests.stack import Stack, stack
 
 FOLDER = ROOT / "docs/img"
-WIDE, NARROW = 1280, 390
+WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 COLOURS = 200
 """Of a picture, which makes it a third as large."""
 PATIENCE = 120_000
@@ -38,21 +38,32 @@ class Invented(NamedTuple):
     chapters: int
     characters: int
     """Of a chapter."""
+    sentence: str
 
 
 DONE = (
-    Invented("The Lighthouse Keeper's Almanac", "Ines Tolland", 9, 1500),
-    Invented("Cartography for Sleepwalkers", "R. M. Ashgrove", 6, 2400),
+    Invented(
+        "The Lighthouse Keeper's Almanac", "Ines Tolland", 9, 1500, "On day {} of fog, ship {} answered the bell."
+    ),
+    Invented(
+        "Cartography for Sleepwalkers", "R. M. Ashgrove", 6, 2400, "In house {} stair {} led further than at noon."
+    ),
 )
-FAILED = Invented("Salt and Semaphore", "Jonas Quill", 3, 1200)
-PAUSED = Invented("A Winter of Small Repairs", "Maud Ferrant", 12, 4000)
-IN_WORK = Invented("The Clockmaker's Orchard", "Oskar Blume", 14, 24_000)
+FAILED = Invented("Salt and Semaphore", "Jonas Quill", 3, 1200, "Mast {} raised flag {}, and nobody on shore replied.")
+PAUSED = Invented("A Winter of Small Repairs", "Maud Ferrant", 30, 2000, "In week {} she mended chair {} by the stove.")
+IN_WORK = Invented(
+    "The Clockmaker's Orchard",
+    "Oskar Blume",
+    14,
+    14_000,
+    "In row {} of the orchard, tree {} struck the hour a little late, and the old man wound it with a silver key.",
+)
 
 
 def submit(running: Stack, book: Invented, *options: str) -> str:
     """Have a book made, and return its id."""
     path = running.folder / f"{book.title}.epub"
-    made_epub(path, chapters=book.chapters, characters=book.characters, title=book.title, author=book.author)
+    made_epub(path, **book._asdict())
     running.produce(path, "--detach", *options).check_returncode()
     return book_id(running, book.title)
 
@@ -81,19 +92,16 @@ def fill(running: Stack) -> str:
     wait_until(lambda: done(running, paused) >= 5)
     running.start("e2a-books", "pause", paused).wait(60)
     running.checkpoint.set_wish("w3", "drain")
-    made = submit(running, IN_WORK)
-    wait_until(lambda: done(running, made) >= 12)
+    made = submit(running, IN_WORK, "--urgent")
+    wait_until(lambda: done(running, made) >= 15, timeout=600)
     return made
 
 
 def take(browser: Browser, url: str, book: str, scheme: Scheme) -> None:
     """Take the pictures of all pages."""
-    page = browser.new_page(
-        base_url=url, viewport=ViewportSize(width=WIDE, height=900), color_scheme=scheme, locale="en-GB"
-    )
+    page = browser.new_page(base_url=url, viewport=WIDE, color_scheme=scheme, locale="en-GB", reduced_motion="reduce")
     page.set_default_timeout(PATIENCE)
     page.goto("/")
-    expect(page.get_by_role("group", name=IN_WORK.title)).to_be_visible()
     keep(page, f"shelf-{scheme}")
     page.goto(f"/book?book={book}")
     page.get_by_role("spinbutton", name="Part").fill("3")
@@ -102,21 +110,25 @@ def take(browser: Browser, url: str, book: str, scheme: Scheme) -> None:
     keep(page, f"book-{scheme}")
     for name in ("Timeline", "Workers", "Queue"):
         go_to(page, name)
+        if name == "Timeline":
+            page.get_by_text("10 minutes").click()
         keep(page, f"{name.lower()}-{scheme}")
-    page.set_viewport_size(ViewportSize(width=NARROW, height=800))
+    page.set_viewport_size(PHONE)
     page.goto("/")
-    expect(page.get_by_role("group", name=IN_WORK.title)).to_be_visible()
     keep(page, f"phone-{scheme}")
     page.context.close()
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep a picture of the whole page as it is when nothing more is being drawn."""
+    """Keep a picture of the whole page when all of it is drawn."""
+    expect(page.get_by_role("combobox", name="Language")).to_be_visible()
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.locator(".stVegaLiteChart:not(:has(svg))")).to_have_count(0)
+    size = page.viewport_size or WIDE
     height = page.locator(".stMainBlockContainer").evaluate("page => page.scrollHeight")
-    page.set_viewport_size(ViewportSize(width=page.viewport_size["width"], height=height))
+    page.set_viewport_size(ViewportSize(width=size["width"], height=height))
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.set_viewport_size(size)
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"monitor-{name}.png", optimize=True)
     print(f"docs/img/monitor-{name}.png", picture.size)
 
@@ -128,7 +140,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as name,
         servers.kafka_server(Path(name, "kafka")) as kafka,
         servers.redis(Path(name, "redis")) as redis,
-        stack(Path(name), kafka.address, redis, workers=4, partitions=4, SIMULATED_RTF=0.02) as running,
+        stack(Path(name), kafka.address, redis, workers=4, partitions=4, SIMULATED_RTF=0.06) as running,
         sync_playwright() as playwright,
     ):
         made = fill(running)
