@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import closing
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, ViewportSize, expect, sync_playwright
@@ -48,36 +49,19 @@ def url(site: Site) -> str:
     return site.monitor(MONITOR_PASSWORD=PASSWORD)
 
 
-@pytest.fixture
-def visit(chromium: Browser) -> Iterator[Visit]:
-    """Return what opens a site in a profile of its own; a script that fails or comes from a book, and whatever leaves
-    this machine, fails the test."""
+class Profile(NamedTuple):
+    """What a browser keeps between pages, and what happened on them that must not."""
+
+    context: BrowserContext
+    faults: list[str]
+
+
+def open_profile(browser: Browser, url: str, locale: str = "en-GB", expected: str = "nothing") -> Profile:
+    """Open a profile, and note what happens in it but for what is `expected` on the console: scripts that fail, or
+    that come from a book and ask something, and whatever leaves this machine."""
+    context = browser.new_context(base_url=url, locale=locale, viewport=TALL, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
     faults: list[str] = []
-
-    def opened(url: str, *, locale: str = "en-GB", expected: str = "nothing") -> Page:
-        context = chromium.new_context(base_url=url, locale=locale, viewport=TALL, reduced_motion="reduce")
-        profiles.callback(context.close)
-        context.set_default_timeout(PATIENCE)
-        note(context, url, faults, expected)
-        page = context.new_page()
-        page.goto("/")
-        return page
-
-    with ExitStack() as profiles:
-        yield opened
-    assert faults == []
-
-
-@pytest.fixture
-def page(visit: Visit, url: str) -> Page:
-    """Return the page of somebody who has logged in."""
-    page = visit(url)
-    log_in(page)
-    return page
-
-
-def note(context: BrowserContext, url: str, faults: list[str], expected: str) -> None:
-    """Note what must not happen on any page of a profile, but for what is `expected` on the console."""
 
     def refuse(dialog: Dialog) -> None:
         faults.append(f"a script asks: {dialog.message}")
@@ -95,3 +79,42 @@ def note(context: BrowserContext, url: str, faults: list[str], expected: str) ->
     context.on("weberror", lambda error: faults.append(str(error.error)))
     context.on("console", lambda message: said(message.type, message.text, message.location["url"]))
     context.on("request", lambda request: asked(request.url))
+    return Profile(context, faults)
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Visit]:
+    """Return what opens a site in a profile of its own."""
+    opened: list[Profile] = []
+
+    def visited(url: str, **options: str) -> Page:
+        opened.append(open_profile(chromium, url, **options))
+        page = opened[-1].context.new_page()
+        page.goto("/")
+        return page
+
+    yield visited
+    for profile in opened:
+        profile.context.close()
+        assert profile.faults == []
+
+
+@pytest.fixture(scope="module")
+def viewer(chromium: Browser, url: str) -> Iterator[Profile]:
+    """Return the profile of somebody who has logged in."""
+    profile = open_profile(chromium, url)
+    with closing(profile.context.new_page()) as page:
+        page.goto("/")
+        log_in(page)
+        expect(page.get_by_role("heading", name="Shelf")).to_be_visible()
+    yield profile
+    profile.context.close()
+
+
+@pytest.fixture
+def page(viewer: Profile) -> Iterator[Page]:
+    """Return a tab of somebody who has logged in."""
+    with closing(viewer.context.new_page()) as page:
+        page.goto("/")
+        yield page
+    assert viewer.faults == []

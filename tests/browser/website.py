@@ -71,8 +71,8 @@ def go_to(page: Page, name: str) -> None:
 
 
 def card(page: Page, name: str) -> Locator:
-    """Return the card of a book or of a worker, with all that can be done with it."""
-    return page.get_by_test_id("stGridCell").filter(has=page.get_by_role("group", name=name, exact=True))
+    """Return the card of a book or of a worker, with all that can be done with it; while it moves there are two."""
+    return page.get_by_test_id("stGridCell").filter(has=page.get_by_role("group", name=name, exact=True)).first
 
 
 def state(place: Locator) -> Locator:
