@@ -27,6 +27,8 @@ COLOURS = 200
 """Of a picture, which makes it a third as large."""
 PATIENCE = 120_000
 """Milliseconds until what is awaited counts as missing."""
+SETTLED = 3_000
+"""Milliseconds in which what is there has been refreshed, and is laid out."""
 Scheme = Literal["light", "dark"]
 
 
@@ -124,6 +126,7 @@ def keep(page: Page, name: str) -> None:
     expect(page.get_by_role("combobox", name="Language")).to_be_visible()
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.locator(".stVegaLiteChart:not(:has(svg))")).to_have_count(0)
+    page.wait_for_timeout(SETTLED)
     size = page.viewport_size or WIDE
     height = page.locator(".stMainBlockContainer").evaluate("page => page.scrollHeight")
     page.set_viewport_size(ViewportSize(width=size["width"], height=height))
