@@ -32,6 +32,8 @@ from tests.servers import listens, wait_until
 
 PAGES = (("", ""), ("book", f"book={0:016x}"), ("timeline", ""), ("workers", ""), ("queue", ""))
 """Name in the address, and query."""
+APART = 0.1
+"""Seconds between the openings of two viewers."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -108,6 +110,7 @@ async def watch(url: str, count: int, seconds: float) -> list[Viewer]:
         socket = await connect(f"{url}/_stcore/stream", subprotocols=["streamlit"], max_size=None, proxy=None)
         viewers.append(Viewer(socket, page, query))
         tasks.append(asyncio.create_task(viewers[-1].look()))
+        await asyncio.sleep(APART)
     await asyncio.sleep(seconds)
     for viewer in viewers:
         await viewer.leave()

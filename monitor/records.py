@@ -9,6 +9,8 @@ from e2a.report import ReportedFile, ReportedRetake
 from e2a.shelf import Condition
 
 Source = Literal["redis", "kafka", "storage"]
+Outcome = Literal["done", "failed", "running"]
+"""Of a part that somebody began."""
 PartState = Literal["waiting", "running", "done", "retry", "failed"]
 """What a part is at: `retry` waits to be tried again."""
 
@@ -152,7 +154,7 @@ class Span(Frozen):
     start: float
     end: float
     """Of one that is still being spoken: now."""
-    outcome: Literal["done", "failed", "running"]
+    outcome: Outcome
     audio_seconds: float = 0.0
 
 

@@ -142,5 +142,6 @@ def _options(settings: MonitorSettings) -> dict[str, object]:
         "theme.light.primaryColor": "#0072B2",  # Streamlit's own is red, which is the colour of failures here
         "theme.dark.primaryColor": "#56B4E9",
         "runner.magicEnabled": False,
+        "runner.postScriptGC": False,  # else all that the feed remembers is looked through after every refresh
         "global.developmentMode": False,
     }

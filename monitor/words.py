@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
@@ -140,8 +140,9 @@ class Words:
         return format_unit(round(value, digits), unit, "short", format=_pattern(digits), locale=self._locale)
 
 
+@lru_cache(64)
 def words(browser: str | None, zone: str | None, language: str = "") -> Words:
-    """Return what is said to a viewer.
+    """Return what is said to a viewer; the same object to all who read alike.
 
     Args:
         browser: locale that their browser tells, such as `fr-CA`; what is wrong or not spoken here becomes English.

@@ -85,7 +85,7 @@ def chapters(view: View, book_id: str) -> None:
         _heard(page.chapters[numbers.index(chosen)], book_id, view)
     if any(chapter.loudness is not None for chapter in page.chapters):
         st.subheader(_("Loudness"), anchor=False)
-        st.altair_chart(charts.loudness(page.chapters, _), alt=_("Loudness of each chapter"))
+        st.vega_lite_chart(charts.loudness(page.chapters, _).whole, alt=_("Loudness of each chapter"))
 
 
 def text(view: View, book_id: str) -> None:

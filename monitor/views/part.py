@@ -8,6 +8,7 @@ from markupsafe import Markup
 from monitor import actions, charts, looks, markup
 from monitor.looks import PARTS
 from monitor.records import BookPage, Cell, PartPage
+from monitor.specs import PART
 from monitor.views.view import View
 from monitor.words import Words
 
@@ -54,16 +55,16 @@ def _squares(page: BookPage, pages: list[list[list[Cell]]], chosen: int | None, 
     key = f"squares-{page.row.book_id}-{number}"
 
     def clicked() -> None:
-        picked = st.session_state[key].selection.get(charts.PART)
+        picked = st.session_state[key].selection.get(PART)
         if picked:
             st.session_state[_chosen(page)] = int(picked[0]["part"])
 
     with place:
-        st.altair_chart(
-            charts.grid(pages[number - 1], titles, chosen, _),
+        st.vega_lite_chart(
+            charts.grid(pages[number - 1], titles, chosen, _).whole,
             key=key,
             on_select=clicked,
-            selection_mode=charts.PART,
+            selection_mode=PART,
             alt=_("Parts by chapter, coloured by state; the field Part chooses one as well"),
         )
 

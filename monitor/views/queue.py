@@ -43,7 +43,9 @@ def partitions(view: View) -> None:
         st.html(markup.block(markup.warning(said)))
         return
     st.html(markup.block(_numbers(page, view)))
-    st.altair_chart(charts.lag(page.partitions, EXPRESS, _), key="lag", alt=_("Audio that waits, by partition"))
+    st.vega_lite_chart(
+        charts.lag(page.partitions, EXPRESS, _).whole, key="lag", alt=_("Audio that waits, by partition")
+    )
     rows = [
         {
             _("topic"): row.topic,

@@ -1,5 +1,7 @@
 """The shelf: all books, what can be heard of them, and what can be done with them."""
 
+from functools import partial
+
 import streamlit as st
 from markupsafe import Markup
 
@@ -28,8 +30,8 @@ def show(view: View) -> None:
     actions.attend(_)
     view.live(glance)
     upload.show(view)
-    st.text_input(_("Search"), key="search", placeholder=_("title or author"), icon=":material/search:")
-    view.live(books)
+    wanted = st.text_input(_("Search"), key="search", placeholder=_("title or author"), icon=":material/search:")
+    view.live(partial(books, wanted=wanted.strip()))
 
 
 def glance(view: View) -> None:
@@ -62,13 +64,13 @@ def glance(view: View) -> None:
     st.html(markup.block(markup.figures(numbers), *_missing(view)))
 
 
-def books(view: View) -> None:
-    """Show a page of books."""
+def books(view: View, wanted: str) -> None:
+    """Show a page of the books that have what is wanted in title or authors."""
     _ = view.words
-    rows, wanted = view.feed.shelf(), str(st.session_state.get("search", "")).casefold().strip()
+    rows = view.feed.shelf()
     if not rows:
         return
-    found = [row for row in rows if wanted in f"{row.title} {row.authors}".casefold()]
+    found = [row for row in rows if wanted.casefold() in f"{row.title} {row.authors}".casefold()]
     if not found:
         st.html(
             markup.block(markup.note(_("No book has “{wanted}” in its title or among its authors.", wanted=wanted)))

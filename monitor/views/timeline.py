@@ -1,10 +1,12 @@
 """Who did what when, how busy everybody was, and how much faster many are than one."""
 
+from functools import partial
+
 import streamlit as st
-from altair import Chart, LayerChart
 from markupsafe import Markup
 
 from monitor import actions, charts, markup
+from monitor.charts import Chart
 from monitor.looks import BLUE, GREEN, ORANGE, PURPLE, SKY
 from monitor.markup import Figure
 from monitor.records import Timeline
@@ -24,7 +26,7 @@ def show(view: View) -> None:
     names = {"10min": _("10 minutes"), "1h": _("1 hour"), "1d": _("1 day"), "all": _("all")}
     rows = {row.book_id: row for row in view.feed.shelf()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
+        stretch = st.segmented_control(
             _("Stretch of time"),
             list(STRETCHES),
             format_func=names.__getitem__,
@@ -32,23 +34,23 @@ def show(view: View) -> None:
             key="stretch",
             required=True,
         )
-        st.selectbox(
+        book_id = st.selectbox(
             _("Book"),
             ["", *rows],
             format_func=lambda book_id: label(rows[book_id]) if book_id else _("all books"),
             key="of",
         )
-    view.live(figures)
+    view.live(partial(figures, seconds=STRETCHES[stretch], book_id=book_id))
 
 
-def figures(view: View) -> None:
-    """Show the figures of the chosen stretch and book."""
+def figures(view: View, seconds: float | None, book_id: str) -> None:
+    """Show the figures of a stretch of so many seconds up to now, or of everything; of all books, or of one."""
     _ = view.words
     view.sources("kafka", "redis")
     if not view.known("kafka"):
         st.html(markup.block(markup.note(_("Not known yet."))))
         return
-    timeline = view.feed.timeline(STRETCHES[st.session_state["stretch"]], st.session_state["of"])
+    timeline = view.feed.timeline(seconds, book_id)
     if not timeline.spans:
         st.html(markup.block(markup.note(_("Nobody was at a part in this stretch of time."))))
         return
@@ -62,17 +64,17 @@ def figures(view: View) -> None:
                 timeline.left_out,
             )
         )
-    st.altair_chart(charts.gantt(timeline, _), key="gantt", alt=_("Parts by worker over time"))
+    st.vega_lite_chart(charts.gantt(timeline, _).whole, key="gantt", alt=_("Parts by worker over time"))
     st.subheader(_("How busy"), anchor=False)
-    st.altair_chart(charts.utilisation(timeline, _), key="utilisation", alt=_("Share of the time, by worker"))
+    st.vega_lite_chart(charts.utilisation(timeline, _).whole, key="utilisation", alt=_("Share of the time, by worker"))
     with st.grid(2, min_column_width=340):
         for title, key, chart, alt in _charts(timeline, _):
             with st.container(gap="small"):
                 st.subheader(title, anchor=False)
-                st.altair_chart(chart, key=key, alt=alt)
+                st.vega_lite_chart(chart.whole, key=key, alt=alt)
 
 
-def _charts(timeline: Timeline, _: Words) -> list[tuple[str, str, Chart | LayerChart, str]]:
+def _charts(timeline: Timeline, _: Words) -> list[tuple[str, str, Chart, str]]:
     """Return the small figures: title, key, chart, and what it shows for those who do not see it."""
     return [
         (
