@@ -79,7 +79,7 @@ def book_deeds(row: BookRow, desk: Desk, _: Words) -> list[Deed]:
         (unfinished, _urgency(title, row.urgent, partial(desk.set_urgent, book_id, not row.urgent), _)),
         (unfinished and not stopped, _pause(title, partial(desk.pause, book_id), _)),
         (unfinished and row.condition != "cancelled", _cancel(title, partial(desk.cancel, book_id), _)),
-        (True, Deed(_("Remove"), removal, _removal_question(title, _))),
+        (True, Deed(_("Remove"), removal, _removal_question(row, _))),
     ]
     return [deed for fits, deed in offers if fits and desk.may_change]
 
@@ -174,8 +174,12 @@ def _cancel(title: str, change: Callable[[], None], _: Words) -> Deed:
     return _simple(_("Cancel"), change, _("“{title}” is cancelled.", title=title), question)
 
 
-def _removal_question(title: str, _: Words) -> str:
-    return _("Remove “{title}” with its source and its audio? This cannot be undone.", title=title)
+def _removal_question(row: BookRow, _: Words) -> str:
+    return _(
+        "Remove “{title}” ({book_id}) with its source and its audio? This cannot be undone.",
+        title=markup.short(row.title),
+        book_id=row.book_id,
+    )
 
 
 def _removed(remove: Callable[[], Removal], title: str, _: Words) -> str:

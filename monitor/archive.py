@@ -20,6 +20,8 @@ COVER = "cover."
 OUTPUT = "output/"
 OPENED = 8
 """Most books whose text is remembered."""
+ODD = 3
+"""Books that cannot be read after which storage itself counts as away."""
 
 logger = log.get(__name__)
 
@@ -110,31 +112,37 @@ class Archive:
         self._clock = clock
         self._names: dict[str, Name] = {}
         self._scripts: dict[str, Script] = {}
+        self._away = False
         self.facts: Mapping[str, Facts] = {}
         """By the ids of books; replaced, never changed."""
         self.reading = Reading()
 
     def read(self, recorded: Collection[str]) -> None:
         """Look at all books; the plans of those that are not among `recorded` are read for their names."""
-        began = self._clock()
+        began, odd = self._clock(), list[Unavailable]()
         try:
-            found = {book_id: self._look(book_id, book_id in recorded) for book_id in book_ids(self._store)}
+            found = {book_id: self._facts(book_id, book_id in recorded, odd) for book_id in book_ids(self._store)}
         except Unavailable as error:
             self._note(error)
+            self._away = True
             return
         self.facts = {book_id: facts for book_id, facts in found.items() if facts}
         self._names = {book_id: name for book_id, name in self._names.items() if book_id in found}
-        self.reading = Reading(taken=began)
+        self._away = False
+        if odd:
+            self._note(odd[0])
+        self.reading = Reading(taken=began, problem=self.reading.problem if odd else "")
 
     def script(self, book_id: str) -> Script | None:
         """Return what is shown of the plan of a book; None when it cannot be read, or while storage is away."""
         known = self._scripts
-        if book_id in known or self.reading.problem:
+        if book_id in known or self._away:
             return known.get(book_id)
         try:
             script = self._script(book_id)
         except Unavailable as error:
             self._note(error)
+            self._away = True
             return None
         if script is not None:  # a plan never changes
             self._scripts = dict([*known.items(), (book_id, script)][-OPENED:])
@@ -144,6 +152,16 @@ class Archive:
         if not self.reading.problem:
             logger.warning("monitor.source_away", reason=str(error))
         self.reading = self.reading.model_copy(update={"problem": str(error)})
+
+    def _facts(self, book_id: str, recorded: bool, odd: list[Unavailable]) -> Facts | None:
+        """Return what is there of a book, or what was, where that cannot be read; raise when it is one of too many."""
+        try:
+            return self._look(book_id, recorded)
+        except Unavailable as error:
+            odd.append(error)
+            if len(odd) >= ODD:
+                raise
+            return self.facts.get(book_id)
 
     def _look(self, book_id: str, recorded: bool) -> Facts | None:
         """Return what is there of a book; None where nothing is left but a directory."""

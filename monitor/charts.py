@@ -65,7 +65,7 @@ def gantt(timeline: Timeline, _: Words) -> Chart:
     data = [
         {
             "worker": _short(span.worker),
-            "start": span.start * 1000,
+            "start": max(span.start, timeline.start) * 1000,
             "end": span.end * 1000,
             "outcome": names[span.outcome],
             "book": _short(span.title),

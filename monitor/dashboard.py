@@ -95,6 +95,7 @@ def main() -> None:
     desk = Desk(
         *servers(settings),
         sources.uploads,
+        sources.feed.look_again,
         may_change=access.may_change(settings),
         viewer=access.viewer(settings),
     )

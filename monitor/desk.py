@@ -1,6 +1,6 @@
 """What viewers may do, by the same functions as `e2a-books`. The page asks; this does it, or refuses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from e2a import deadletters, log
@@ -45,6 +45,7 @@ class Desk:
         checkpoint: how far they have got, and what is wanted of workers.
         publisher: how the merger hears of a change.
         uploads: of books that viewers send.
+        changed: called when storage was changed so that the page shows it before its next look.
         may_change: False where viewers may only look.
         viewer: who they are; empty where nobody knows.
     """
@@ -55,6 +56,7 @@ class Desk:
         checkpoint: Checkpoint,
         publisher: Publisher,
         uploads: Uploads,
+        changed: Callable[[], None],
         *,
         may_change: bool,
         viewer: str = "",
@@ -63,6 +65,7 @@ class Desk:
         self._checkpoint = checkpoint
         self._publisher = publisher
         self._uploads = uploads
+        self._changed = changed
         self.viewer = viewer
         self.may_change = may_change
 
@@ -88,7 +91,9 @@ class Desk:
 
     def remove(self, book_id: str) -> Removal:
         """Remove a book and the parts that no other book has."""
-        return self._shelf("remove", book_id).remove(book_id, LETTING_GO)
+        removal = self._shelf("remove", book_id).remove(book_id, LETTING_GO)
+        self._changed()
+        return removal
 
     def redrive(self, entries: Iterable[Entry]) -> Retried:
         """Have the parts of dead letters tried again, but for those that are done."""

@@ -9,6 +9,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from pydantic import ValidationError
+
 from e2a.bus import Dated, Letter, Tail, event_tail, letter_tail
 from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, RedisCheckpoint
 from e2a.errors import Unavailable
@@ -79,6 +81,7 @@ class Feed:
         self._closed = threading.Event()
         self._asked = threading.Event()
         self._asked.set()
+        self._hurry = threading.Event()
         self._crew = Kept(self._read_crew, Crew(), clock, keep)
         self._books: Kept[Mapping[str, Known]] = Kept(Ledger(checkpoint, clock).read, {}, clock, keep)
         self._queue = Kept(self._read_queue, QueuePage(taken=None), clock, keep)
@@ -100,7 +103,12 @@ class Feed:
     def close(self) -> None:
         """End the threads when they are done with what they are reading; what was read stays."""
         self._closed.set()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Look at storage now, and not when it is time again: something there was changed."""
         self._asked.set()
+        self._hurry.set()
 
     def reading(self, source: Source) -> Reading:
         """Return when a source was read last, and why it cannot be now."""
@@ -152,7 +160,7 @@ class Feed:
         """Compare what checkpoint, events and storage say of a book now; nothing is said of one without a plan.
 
         Raises:
-            Unavailable: the checkpoint or storage is away.
+            Unavailable: the checkpoint or storage is away, or holds records of a version to come.
         """
         row = self._row(book_id)
         script = self._archive.script(book_id) if row else None
@@ -160,7 +168,10 @@ class Feed:
             raise Unavailable(self._archive.reading.problem)
         if row is None or script is None:
             return Agreement(book_id=book_id, title=row.title if row else "", parts=0, recorded=0, told=0, stored=0)
-        parts = self._checkpoint.parts(book_id)
+        try:
+            parts = self._checkpoint.parts(book_id)
+        except ValidationError as error:
+            raise Unavailable(f"the records of {book_id} cannot be read: {error}") from error
         told = self._history.told(book_id)
         return agreement(row, script, parts, told=told, store=self._store)
 
@@ -262,9 +273,10 @@ class Feed:
         while not self._closed.is_set():
             self._asked.wait()
             self._asked.clear()
+            self._hurry.clear()
             began = time.monotonic()
             self._archive.read(self._books.get().keys())
-            self._closed.wait(max(STORAGE_PAUSE, 10 * (time.monotonic() - began)))
+            self._hurry.wait(max(STORAGE_PAUSE, 10 * (time.monotonic() - began)))
 
 
 @once

@@ -12,7 +12,7 @@ from monitor.looks import GREEN, GREY, SKY, VERMILLION, Look
 from monitor.uploads import Upload, UploadOptions
 from monitor.views.view import View
 
-LISTED = 8
+LISTED = 12
 """Uploads that are shown, the last ones."""
 RECENT = 600.0
 """Seconds for which one that has ended is shown."""

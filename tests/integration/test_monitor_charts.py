@@ -132,6 +132,13 @@ def test_gantt_shows_the_whole_stretch() -> None:
     assert [point["start"] for point in frame] == [(NOW - 600) * 1000, NOW * 1000]
 
 
+def test_gantt_begins_with_the_stretch() -> None:
+    """A part that was begun before the stretch is drawn from its beginning, so that it does not widen the axis."""
+    earlier = a_timeline().spans[0].model_copy(update={"start": NOW - 9000, "end": NOW - 500})
+    (bar,) = rows(charts.gantt(a_timeline(spans=(earlier,)), ENGLISH))
+    assert bar["start"] == (NOW - 600) * 1000
+
+
 def test_gantt_marks_what_failed() -> None:
     """A part that failed has a cross as well as a colour."""
     crosses = rows(charts.gantt(a_timeline(), ENGLISH), "crosses")

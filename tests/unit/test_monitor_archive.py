@@ -10,7 +10,7 @@ from e2a.report import Report, ReportedChapter, ReportedFile
 from e2a.shelf import change_order
 from e2a.storage import keys
 from e2a.testing import Clock, MemoryStore
-from monitor.archive import OPENED, Archive, Facts, Name
+from monitor.archive import ODD, OPENED, Archive, Facts, Name
 from tests.unit.builders import BOOK, a_part, a_plan, put_plan
 
 OTHER = "aaaa000000000001"
@@ -35,10 +35,11 @@ class Source(MemoryStore):
         super().__init__()
         self.read_keys: list[str] = []
         self.away = ""
+        self.odd: list[str] = []
 
     def get(self, key: str) -> bytes:
-        if self.away:
-            raise Unavailable(self.away)
+        if self.away or any(part in key for part in self.odd):
+            raise Unavailable(self.away or f"{key}: permission denied")
         self.read_keys.append(key.rpartition("/")[2])
         return super().get(key)
 
@@ -191,3 +192,34 @@ def test_storage_goes_away_and_comes_back(
     archive.read(())
     assert (archive.reading.taken, archive.reading.problem) == (1005.0, "")
     assert archive.script(BOOK) is not None
+
+
+def test_an_odd_object_of_one_book(archive: Archive, store: Source, clock: Clock) -> None:
+    """A book of which something cannot be read stays as it was known, with the reason; all others are read."""
+    archive.read(())
+    change_order(store, BOOK, urgent=True)
+    change_order(store, OTHER, urgent=True)
+    store.odd = [f"{BOOK}/{keys.ORDER}"]
+    put_plan(store, a_plan(book_id=OTHER))
+    clock.now += 5
+    archive.read(())
+    assert (archive.facts[BOOK].order.urgent, archive.facts[OTHER].order.urgent) == (False, True)
+    assert archive.reading.taken == 1005.0
+    assert "permission denied" in archive.reading.problem
+    assert archive.script(OTHER) is not None
+    store.odd = []
+    archive.read(())
+    assert archive.facts[BOOK].order.urgent
+    assert archive.reading.problem == ""
+
+
+def test_storage_of_which_much_cannot_be_read_is_away(archive: Archive, store: Source, clock: Clock) -> None:
+    """After some books that cannot be read no other is tried: each may have to be waited for."""
+    archive.read(())
+    for number in range(ODD + 3):
+        put_plan(store, a_plan(book_id=f"{number:016x}"))
+    store.odd = [f"/{keys.PLAN}"]
+    clock.now += 5
+    archive.read(())
+    assert archive.reading.taken == 1000.0
+    assert list(archive.facts) == [BOOK]

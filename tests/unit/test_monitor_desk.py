@@ -41,7 +41,19 @@ class World:
         plan = a_plan()
         put_plan(self.store, plan)
         self.checkpoint.seed(new_book(plan, 0.0), {part.index: part_record(part, None, 64_000) for part in plan.parts})
-        self.desk = Desk(self.store, self.checkpoint, self.broker, self.uploads, may_change=may_change, viewer="ann")
+        self.changes = 0
+        self.desk = Desk(
+            self.store,
+            self.checkpoint,
+            self.broker,
+            self.uploads,
+            self.change,
+            may_change=may_change,
+            viewer="ann",
+        )
+
+    def change(self) -> None:
+        self.changes += 1
 
     def order(self) -> Order:
         return read_order(self.store, BOOK)
@@ -114,6 +126,7 @@ def test_a_book_is_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     """A removal takes the plan away, and says what is not finished: here there is no merger that forgets the book."""
     monkeypatch.setattr(desk, "LETTING_GO", 0.0)
     removal = world.desk.remove(BOOK)
+    assert world.changes == 1
     assert world.store.size(keys.book(BOOK, keys.PLAN)) is None
     assert "e2a-merge" in removal.unfinished
 

@@ -337,10 +337,8 @@ def test_orders_of_storage(cluster: Cluster) -> None:
     assert [row.condition for row in cluster.feed.shelf()] == ["paused"]
 
 
-def test_threads_read_all_the_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An opened feed reads events by itself, and storage whenever somebody looks, until it is closed."""
-    monkeypatch.setattr(module, "PAUSE", 0.001)
-    monkeypatch.setattr(module, "STORAGE_PAUSE", 0.001)
+def opened(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Feed:
+    """Return a feed of the cluster that reads by itself."""
     made: dict[str, Callable[..., object]] = {
         "RedisCheckpoint": lambda _url: cluster.checkpoint,
         "open_store": lambda _settings: cluster.store,
@@ -349,8 +347,15 @@ def test_threads_read_all_the_time(cluster: Cluster, monkeypatch: pytest.MonkeyP
     }
     for name, make in made.items():
         monkeypatch.setattr(module, name, make)
+    return open_feed(MonitorSettings(monitor_refresh=0.002))
+
+
+def test_threads_read_all_the_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An opened feed reads events by itself, and storage whenever somebody looks, until it is closed."""
+    monkeypatch.setattr(module, "PAUSE", 0.001)
+    monkeypatch.setattr(module, "STORAGE_PAUSE", 0.001)
     before = threading.active_count()
-    feed = open_feed(MonitorSettings(monitor_refresh=0.002))
+    feed = opened(cluster, monkeypatch)
     wait_until(lambda: feed.agreement(BOOK).told == 1)
     cluster.broker.send(EVENTS, [a_part_done(part=1)])
     wait_until(lambda: feed.agreement(BOOK).told == 2)
@@ -358,3 +363,14 @@ def test_threads_read_all_the_time(cluster: Cluster, monkeypatch: pytest.MonkeyP
     wait_until(lambda: feed.shelf()[0].urgent)
     feed.close()
     wait_until(lambda: threading.active_count() == before)
+
+
+def test_what_a_viewer_changed_is_looked_at_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who changes storage has it looked at now, however long it is until the next look."""
+    monkeypatch.setattr(module, "STORAGE_PAUSE", 3600.0)
+    feed = opened(cluster, monkeypatch)
+    wait_until(lambda: feed.reading("storage").taken is not None)
+    change_order(cluster.store, BOOK, urgent=True)
+    feed.look_again()
+    wait_until(lambda: feed.shelf()[0].urgent)
+    feed.close()
