@@ -125,6 +125,9 @@ class SynthSettings(SpeechSettings, ServiceSettings):
     device: Literal["cuda", "cpu"] = Field(
         "cuda", description="where a neural engine runs: the first GPU of CUDA_VISIBLE_DEVICES, or the CPU, far slower"
     )
+    gpu_lease: bool = Field(
+        False, description="take one of the visible GPUs that no other worker has, and wait while there is none"
+    )
     batch: Annotated[int, Ge(0)] = Field(
         0, description="sentences that engine xtts decodes at once; 0 takes what fits into the GPU's memory"
     )
