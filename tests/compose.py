@@ -1,4 +1,4 @@
-"""The compose file as Docker Compose reads it: the plugin, or one built from its source with Go in CI."""
+"""The compose files as Docker Compose reads them: the plugin, or one built from its source with Go in CI."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers import CI, ROOT
 
-FILE = ROOT / "docker-compose.kafka.yml"
+FILE = "docker-compose.kafka.yml"
 VERSION = "v2.40.3"
 BUILT = Path.home() / f".cache/e2a/docker-compose-{VERSION}"
 
@@ -45,23 +45,25 @@ def _build() -> None:
         binary.rename(BUILT)
 
 
-def load(**variables: str) -> "subprocess.CompletedProcess[str]":
+def load(*overlays: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Load the compose file with all its profiles, to JSON on standard output.
 
     Args:
+        overlays: files that are laid over it.
         variables: the E2A_* variables to replace in the file; none leaves all variables as they are written.
     """
     # not the .env file of whoever runs the tests
-    command = [*compose_command(), "--env-file", os.devnull, "--profile", "*", "-f", str(FILE), "config"]
+    files = [word for file in (FILE, *overlays) for word in ("-f", file)]
+    command = [*compose_command(), "--env-file", os.devnull, "--profile", "*", *files, "config"]
     command += ["--format", "json", *([] if variables else ["--no-interpolate"])]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("E2A_")}
     return subprocess.run(command, check=False, env={**kept, **variables}, cwd=ROOT, capture_output=True, text=True)
 
 
 @cache
-def model() -> dict[str, Any]:
-    """Return the compose file with its anchors resolved and its variables as they are written."""
-    result = load()
+def model(*overlays: str) -> dict[str, Any]:
+    """Return the compose file, and what is laid over it, with anchors resolved and variables as they are written."""
+    result = load(*overlays)
     assert result.returncode == 0, result.stderr
     found: dict[str, Any] = json.loads(result.stdout)
     return found

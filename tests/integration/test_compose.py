@@ -9,6 +9,9 @@ from tests import compose
 
 SERVERS = ("kafka", "redis", "minio")
 SERVICES = ("synth_consumer", "merger", "monitor")
+WATCHERS = ("prometheus", "grafana")
+GPU = "docker-compose.gpu.yml"
+HOST = "docker-compose.host.yml"
 ONE_SHOTS = ("init", "minio_volume", "produce")
 
 
@@ -22,12 +25,18 @@ def names(entries):
     return {entry["source"] for entry in entries if entry.get("type", "volume") == "volume"}
 
 
+def variables(service):
+    """Return the environment of a service, which Compose writes as a list where files were laid over each other."""
+    environment = service["environment"]
+    return environment if isinstance(environment, dict) else dict(each.split("=", 1) for each in environment)
+
+
 def test_every_service_is_known(model):
     """A service added to the compose file is added to these tests."""
-    assert set(model["services"]) == {*SERVERS, *SERVICES, *ONE_SHOTS}
+    assert set(model["services"]) == {*SERVERS, *SERVICES, *WATCHERS, *ONE_SHOTS}
 
 
-@pytest.mark.parametrize("name", [*SERVERS, *SERVICES])
+@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, *WATCHERS])
 def test_a_service_that_stays_is_watched(model, name):
     """Every long-running service has a health check, a restart policy and a memory limit."""
     service = model["services"][name]
@@ -42,7 +51,7 @@ def test_a_one_shot_is_not_restarted(model, name):
     assert model["services"][name]["restart"] == "no"
 
 
-@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, "init", "produce"])
+@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, *WATCHERS, "init", "produce"])
 def test_nothing_runs_as_root(model, name):
     """Every service runs as a user that is not root; the one-shot that gives MinIO its volume is the exception."""
     assert model["services"][name]["user"].split(":")[0] not in {"", "0", "root"}
@@ -55,7 +64,7 @@ def test_the_root_one_shot_can_only_change_owners(model):
     assert service["network_mode"] == "none"
 
 
-@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, *ONE_SHOTS])
+@pytest.mark.parametrize("name", [*SERVERS, *SERVICES, *WATCHERS, *ONE_SHOTS])
 def test_every_service_is_confined(model, name):
     """Every service drops all capabilities, gains none later, and rotates its log."""
     service = model["services"][name]
@@ -64,7 +73,7 @@ def test_every_service_is_confined(model, name):
     assert service["logging"]["options"]["max-size"]
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "init", "produce", "redis", "minio"])
+@pytest.mark.parametrize("name", [*SERVICES, *WATCHERS, "init", "produce", "redis", "minio"])
 def test_the_root_file_system_is_read_only(model, name):
     """Only Kafka, whose image writes its configuration at start, may write outside its volumes."""
     assert model["services"][name]["read_only"] is True
@@ -76,10 +85,42 @@ def test_python_is_not_the_first_process(model, name):
     assert model["services"][name]["init"] is True
 
 
-def test_ports_are_published_to_this_machine_only(model):
-    """No port is published on an address that other machines reach."""
-    ports = [port for service in model["services"].values() for port in service.get("ports", [])]
-    assert {port.get("host_ip") for port in ports} == {"127.0.0.1"}
+def test_only_page_and_storage_are_published(model):
+    """Nothing else is published, and to this machine alone unless another address is given."""
+    ports = {name: service["ports"] for name, service in model["services"].items() if service.get("ports")}
+    assert set(ports) == {"minio", "monitor", "grafana"}
+    assert all(port.startswith("${E2A_PUBLISH:-127.0.0.1}:") for each in ports.values() for port in each)
+
+
+def test_who_is_not_published_reaches_nobody_outside(model):
+    """Everything else is in a network that has no way out; so are workers, which read what hostile books say."""
+    assert model["networks"]["back"]["internal"]
+    outside = {name for name, service in model["services"].items() if "front" in (service.get("networks") or {})}
+    assert outside == {"minio", "monitor", "grafana"}
+
+
+def test_kafka_and_redis_can_be_published_to_this_machine():
+    """The file for programs outside of Docker publishes both to this machine, and nothing more."""
+    services = compose.model(HOST)["services"]
+    for name, port in (("kafka", 29092), ("redis", 6379)):
+        (published,) = services[name]["ports"]
+        assert (published["host_ip"], published["target"]) == ("127.0.0.1", port)
+        assert "front" in services[name]["networks"]
+    assert "HOST://127.0.0.1:29092" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+
+
+def test_each_worker_takes_a_gpu_of_its_own():
+    """Workers see all GPUs and take one by a lease; models have a volume; books ask for the engine there is."""
+    services = compose.model(GPU)["services"]
+    worker = services["synth_consumer"]
+    (devices,) = worker["deploy"]["resources"]["reservations"]["devices"]
+    assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
+    given = {name: variables(services[name]) for name in ("synth_consumer", "produce", "monitor")}
+    assert given["synth_consumer"]["E2A_GPU_LEASE"] == "true"
+    assert worker["volumes"] == ["models:/models"]
+    assert worker["build"]["target"] == "synth-gpu"
+    for name in ("E2A_ENGINE", "E2A_MODEL", "E2A_ACCEPT_CPML"):
+        assert len({each[name] for each in given.values()}) == 1
 
 
 def test_synth_consumers_can_be_scaled(model):
@@ -95,13 +136,20 @@ def test_a_worker_has_time_to_hand_back(model):
     assert seconds > SynthSettings.model_fields["grace"].default
 
 
-@pytest.mark.parametrize("name", ["s3_secret_key", "monitor_password"])
-def test_secrets_have_no_default(model, name):
-    """The secret key and the password are required files, and no service gets them as variables."""
-    file = model["secrets"][f"e2a_{name}"]["file"]
-    assert re.fullmatch(rf".*\$\{{E2A_{name.upper()}_FILE:\?[^}}]+\}}", file)
+def test_secrets_are_files(model):
+    """All secrets are files of one folder, and no service gets one as a variable."""
+    for secret in model["secrets"].values():
+        assert re.search(r"\$\{E2A_SECRETS:-./secrets\}/\w+$", secret["file"])
     given = [name for service in model["services"].values() for name in service.get("environment", {})]
     assert not [name for name in given if re.search("SECRET|PASSWORD", name) and not name.endswith("_FILE")]
+
+
+def test_redis_has_a_password(model):
+    """Redis reads its password from a file, never from its command line, and all who use it have that file."""
+    redis = model["services"]["redis"]
+    assert "requirepass $$(cat /run/secrets/e2a_redis_password)" in redis["command"][-1]
+    for name in ("redis", *SERVICES, "init", "produce"):
+        assert "e2a_redis_password" in names(model["services"][name]["secrets"])
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "init", "produce", "minio"])
