@@ -39,6 +39,13 @@ class Unavailable(Retryable):
     """A server cannot be reached, or refuses for now: whoever needs it waits and says so; nothing counts as failed."""
 
 
+class Refused(Unavailable):
+    """A server that is there does not let us in: a wrong password or certificate, or a right that is missing.
+
+    What runs waits for it as for one that is away; what begins ends with exit code CONFIG.
+    """
+
+
 class Poison(Exception):
     """It will never work: a message that cannot be read, a text no engine can say."""
 

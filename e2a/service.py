@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
-from e2a.errors import ExitCode, Retryable, UserError
+from e2a.errors import ExitCode, Refused, Retryable, UserError
 
 
 def stop_on_signals() -> threading.Event:
@@ -48,7 +48,7 @@ def run(name: str, main: Callable[[], int]) -> int:
         return error.code
     except Retryable as error:
         _say(name, error)
-        return ExitCode.UNAVAILABLE
+        return ExitCode.CONFIG if isinstance(error, Refused) else ExitCode.UNAVAILABLE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception:  # noqa: BLE001 - a bug has an exit code too, and threads that still work cannot delay it

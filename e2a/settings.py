@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +18,17 @@ from e2a.errors import ExitCode, UserError
 def _has_a_port_if_any(url: str) -> str:
     _ = urlsplit(url if "://" in url else f"//{url}").port  # raises ValueError
     return url
+
+
+def _authority_if_any(file: str) -> str:
+    if not file:
+        return file
+    path = Path(file).expanduser().resolve()
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # an SSLError is one
+        raise ValueError(f"no certificate of an authority, in PEM, can be read there: {error.strerror}") from error
+    return str(path)
 
 
 Port = Annotated[int, Interval(ge=0, le=65535)]
@@ -39,14 +51,28 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
+    ca_file: Annotated[str, AfterValidator(_authority_if_any)] = Field(
+        "",
+        description="PEM file of the authority that signed the certificates of Kafka, Redis and S3; empty: those that"
+        " the system trusts",
+    )
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of a Kafka broker")
+    kafka_tls: bool = Field(False, description="speak TLS to Kafka")
+    kafka_username: str = Field("", description="user of Kafka, by SCRAM-SHA-512; empty where it asks for none")
+    kafka_password: CliSuppress[SecretStr] = Field(
+        SecretStr(""), description="its password; may be a file e2a_kafka_password in /run/secrets"
+    )
     partitions: Annotated[int, Ge(1)] = Field(
         12, description="partitions of the chapters topic: one for each worker that may work at once"
     )
     redis_url: Address = Field(
         "redis://127.0.0.1:6379/0",
         pattern="^(redis|rediss|unix)://",
-        description="URL of Redis, redis://HOST:PORT/DATABASE",
+        description="URL of Redis, redis://HOST:PORT/DATABASE, or rediss://USER@HOST:PORT/DATABASE with TLS and a user",
+    )
+    redis_password: CliSuppress[SecretStr] = Field(
+        SecretStr(""),
+        description="password of Redis, unless the URL holds one; may be a file e2a_redis_password in /run/secrets",
     )
     storage: str = Field(
         str(Path.home() / ".local/share/e2a/storage"),
@@ -220,7 +246,7 @@ def load(cls: type[AnySettings], argv: list[str] | None = None) -> AnySettings:
 
 
 def environment_for(settings: Settings, **others: object) -> dict[str, str]:
-    """Return the environment of a program that is to use the same servers: this process's, but none of its secrets.
+    """Return the environment of a program that uses the same servers: this process's, without the secrets of its own.
 
     The program may run in another folder.
 
@@ -232,8 +258,12 @@ def environment_for(settings: Settings, **others: object) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
     shared = settings.model_dump(include=set(Settings.model_fields) - {"patience", "log_level", "log_format"})
     storage = settings.storage if settings.storage.startswith("s3://") else Path(settings.storage).resolve()
-    given = shared | {"storage": storage, "s3_secret_key": settings.s3_secret_key.get_secret_value()} | others
-    return kept | {f"E2A_{name.upper()}": str(value) for name, value in given.items()}
+    given = shared | {"storage": storage} | others
+    return kept | {f"E2A_{name.upper()}": _plain(value) for name, value in given.items()}
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def markdown_page() -> str:

@@ -2,6 +2,7 @@
 
 from e2a.bus.admin import Admin
 from e2a.bus.backlog import Backlog, KafkaBacklog, Lag
+from e2a.bus.config import KafkaServer
 from e2a.bus.consumer import JobConsumer
 from e2a.bus.handling import Handler, Outcome, process
 from e2a.bus.letters import Letter, read_letters
@@ -16,6 +17,7 @@ __all__ = [
     "JobConsumer",
     "KafkaBacklog",
     "KafkaPublisher",
+    "KafkaServer",
     "KafkaTail",
     "Lag",
     "Letter",

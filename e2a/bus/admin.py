@@ -14,7 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it does not
 )
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from e2a.bus.config import client, session
+from e2a.bus.config import KafkaServer, client, session
+from e2a.bus.refusal import Refusal
 from e2a.errors import ExitCode, Unavailable, UserError
 from e2a.topics import FOR_EVER, Topic
 
@@ -26,20 +27,21 @@ class Admin:
     """Looks at and changes the topics of a cluster.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         patience: seconds to wait for the cluster to answer.
     """
 
-    def __init__(self, bootstrap: str, patience: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, server: KafkaServer, patience: float) -> None:
+        self._server = server
         self._patience = patience
-        self._client = AdminClient(client(bootstrap) | {"socket.timeout.ms": 10_000})
+        self._refusal = Refusal(server)
+        self._client = AdminClient(client(server) | {"socket.timeout.ms": 10_000, "error_cb": self._refusal.note})
 
     def partitions(self) -> dict[str, int]:
         """Return the number of partitions of each topic.
 
         Raises:
-            Unavailable: the cluster did not answer; the message names its address.
+            Unavailable: the cluster did not answer; the message names its address. `Refused`: it did.
         """
         return self._partitions(time.monotonic() + self._patience)
 
@@ -65,9 +67,9 @@ class Admin:
                 future.result(_left(deadline))
             except KafkaException as error:
                 if error.args[0].code() not in _RACES:
-                    raise Unavailable(f"Kafka {self._bootstrap}: topic {name}: {error.args[0].str()}") from error
+                    raise self._refusal.failure(error.args[0], f"topic {name}") from error
             except TimeoutError as error:
-                raise Unavailable(f"Kafka {self._bootstrap}: topic {name}: no answer in {self._patience} s") from error
+                raise Unavailable(f"Kafka {self._server}: topic {name}: no answer in {self._patience} s") from error
         self._wait_for(topics, deadline)
 
     def set_session_timeout(self, groups: Iterable[str], seconds: float) -> None:
@@ -87,27 +89,26 @@ class Admin:
             try:
                 future.result(_left(deadline))
             except KafkaException as error:
-                reason = error.args[0].str()
                 if error.args[0].code() in {KafkaError.INVALID_CONFIG, KafkaError.INVALID_REQUEST}:
                     raise UserError(
-                        f"Kafka {self._bootstrap} refuses E2A_SESSION_TIMEOUT = {seconds:g}, and a heartbeat four times"
-                        f" as often: {reason}; change one of the two, or set E2A_GROUP_PROTOCOL=classic",
+                        f"Kafka {self._server} refuses E2A_SESSION_TIMEOUT = {seconds:g}, and a heartbeat four times"
+                        f" as often: {error.args[0].str()}; change one of the two, or set E2A_GROUP_PROTOCOL=classic",
                         ExitCode.CONFIG,
                     ) from error
-                raise Unavailable(f"Kafka {self._bootstrap}: group {resource.name}: {reason}") from error
+                raise self._refusal.failure(error.args[0], f"group {resource.name}") from error
             except TimeoutError as error:
-                raise Unavailable(f"Kafka {self._bootstrap}: no answer in {self._patience} s") from error
+                raise Unavailable(f"Kafka {self._server}: no answer in {self._patience} s") from error
 
     def _partitions(self, deadline: float) -> dict[str, int]:
         try:
             for attempt in stamina.retry_context(
                 on=KafkaException, attempts=None, timeout=_left(deadline), wait_max=1.0
             ):
-                with attempt:
+                with attempt, self._refusal.watch(self._client):
                     # no longer at a time: a signal waits for the end of the call
                     topics = self._client.list_topics(timeout=min(1.0, _left(deadline))).topics
         except KafkaException as error:
-            raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+            raise Unavailable(f"Kafka {self._server}: {error.args[0].str()}") from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def _wait_for(self, topics: list[Topic], deadline: float) -> None:
@@ -118,7 +119,7 @@ class Admin:
                 existing = self._partitions(deadline)
                 late = [topic.name for topic in topics if existing.get(topic.name, 0) < topic.partitions]
                 if late:
-                    raise Unavailable(f"Kafka {self._bootstrap}: topics not ready: {', '.join(late)}")
+                    raise Unavailable(f"Kafka {self._server}: topics not ready: {', '.join(late)}")
 
 
 def _left(deadline: float) -> float:

@@ -1,6 +1,6 @@
 """What waits in the topics of jobs, kept up to date by reading them; nothing is committed, no group is joined.
 
-    backlog = KafkaBacklog(bootstrap, patience)     # or MemoryBroker()
+    backlog = KafkaBacklog(server, patience)     # or MemoryBroker()
     backlog.refresh()                               # raises Unavailable; the first one reads all that waits
     backlog.queued(), backlog.lags()                # of that moment, as often as you like
 
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 from confluent_kafka import Consumer, TopicPartition
 from pydantic import ValidationError
 
-from e2a.bus.config import reader
+from e2a.bus.config import KafkaServer, reader
 from e2a.bus.inspector import EARLIEST, LATEST, Inspector, Where
 from e2a.errors import Unavailable
 from e2a.plan import Frozen
@@ -105,15 +105,15 @@ class KafkaBacklog:
     """`Backlog` on Kafka. Not thread-safe.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         patience: seconds to wait for an answer, or for the next message.
     """
 
-    def __init__(self, bootstrap: str, patience: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, server: KafkaServer, patience: float) -> None:
+        self._server = server
         self._patience = patience
-        self._inspector = Inspector(bootstrap, patience)
-        self._groups = {name: Consumer(reader(bootstrap) | {"group.id": group}) for name, group in QUEUES.items()}
+        self._inspector = Inspector(server, patience)
+        self._groups = {name: Consumer(reader(server) | {"group.id": group}) for name, group in QUEUES.items()}
         self._consumer: Consumer | None = None
         self._ids: dict[str, str] = {}
         self._logs: dict[Where, _Log] = {}
@@ -172,7 +172,7 @@ class KafkaBacklog:
         return moved
 
     def _read_anew(self) -> None:
-        self._consumer = Consumer(reader(self._bootstrap))
+        self._consumer = Consumer(reader(self._server))
         self._consumer.assign([TopicPartition(*where, log.position) for where, log in self._logs.items()])
 
     def _catch_up(self) -> None:
@@ -190,6 +190,6 @@ class KafkaBacklog:
                 log.drop_committed()
                 deadline = time.monotonic() + self._patience
             if time.monotonic() > deadline:
-                raise Unavailable(f"Kafka {self._bootstrap}: {reason} in {self._patience:g} s")
+                raise Unavailable(f"Kafka {self._server}: {reason} in {self._patience:g} s")
         for log in self._logs.values():
             log.end = max(log.end, log.position)

@@ -15,7 +15,7 @@ from itertools import cycle
 
 from e2a import log, metrics
 from e2a.bus.admin import Admin
-from e2a.bus.config import Protocol, consumer
+from e2a.bus.config import KafkaServer, Protocol, consumer
 from e2a.bus.handling import Handler, Outcome, perform, process
 from e2a.bus.identity import TopicIds
 from e2a.bus.membership import Job, Membership
@@ -45,7 +45,7 @@ class JobConsumer:
     """Runs a handler over both topics of jobs as one member of the group of each.
 
     Args:
-        bootstrap: host:port of a Kafka broker.
+        server: where Kafka is.
         publisher: where events and dead letters go.
         handle: does a job; called from as many threads as there are hands.
         hands: how many jobs are at work at once; `EXPRESS_HANDS` more when express jobs come.
@@ -61,7 +61,7 @@ class JobConsumer:
     def __init__(
         self,
         *,
-        bootstrap: str,
+        server: KafkaServer,
         publisher: Publisher,
         handle: Handler,
         hands: int = HANDS,
@@ -73,14 +73,14 @@ class JobConsumer:
         brake: int = 0,
         moved: Callable[[], object] = lambda: None,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._server = server
         self._session_timeout = session_timeout
         self._protocol = protocol
         self._memberships = {
-            topic: Membership(consumer(bootstrap, group, session_timeout, protocol), topic, self._publish, moved)
+            topic: Membership(consumer(server, group, session_timeout, protocol), topic, self._publish, moved)
             for topic, group in QUEUES.items()
         }
-        self._ids = TopicIds(bootstrap, list(QUEUES))
+        self._ids = TopicIds(server, list(QUEUES))
         self._publisher = publisher
         self._handle = handle
         self._hands = hands
@@ -123,7 +123,7 @@ class JobConsumer:
             Unavailable: Kafka cannot be reached when the groups are set up.
         """
         if self._protocol == "consumer":
-            Admin(self._bootstrap, ADMIN_PATIENCE).set_session_timeout(QUEUES.values(), self._session_timeout)
+            Admin(self._server, ADMIN_PATIENCE).set_session_timeout(QUEUES.values(), self._session_timeout)
         try:
             for membership in self._all:
                 membership.join()

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient, TopicDescription  # type: ignore[attr-defined]
 
-from e2a.bus.config import client
+from e2a.bus.config import KafkaServer, client
 
 PERIOD = 2.0
 """Seconds between two looks."""
@@ -17,12 +17,12 @@ class TopicIds:
     """Looks at the ids that Kafka gives to topics, and never waits for an answer.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         topics: names.
     """
 
-    def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
-        self._client = AdminClient(client(bootstrap))
+    def __init__(self, server: KafkaServer, topics: Sequence[str]) -> None:
+        self._client = AdminClient(client(server))
         self._topics = TopicCollection(list(topics))
         self._known: dict[str, str] = {}
         self._asked: dict[str, Future[TopicDescription]] = {}

@@ -9,7 +9,8 @@ import stamina
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription  # type: ignore[attr-defined]
 
-from e2a.bus.config import client
+from e2a.bus.config import KafkaServer, client
+from e2a.bus.refusal import Refusal
 from e2a.errors import Unavailable
 
 ANSWER = 2.0
@@ -26,14 +27,15 @@ class Inspector:
     """Looks at topics. What it asks is to be called by `patiently`.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         patience: seconds to wait for an answer.
     """
 
-    def __init__(self, bootstrap: str, patience: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, server: KafkaServer, patience: float) -> None:
+        self._server = server
         self._patience = patience
-        self._client = AdminClient(client(bootstrap))
+        self._refusal = Refusal(server)
+        self._client = AdminClient(client(server) | {"error_cb": self._refusal.note})
 
     def patiently(self, look: Callable[[], Answer]) -> Answer:
         """Return what a look finds; a failed one is repeated within the patience.
@@ -45,12 +47,12 @@ class Inspector:
             for attempt in stamina.retry_context(
                 on=_may_pass, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=1.0
             ):
-                with attempt:
+                with attempt, self._refusal.watch(self._client):
                     return look()
         except KafkaException as error:
-            raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+            raise self._refusal.failure(error.args[0]) from error
         except TimeoutError as error:
-            raise Unavailable(f"Kafka {self._bootstrap}: no answer in {self._patience:g} s") from error
+            raise Unavailable(f"Kafka {self._server}: no answer in {self._patience:g} s") from error
         raise AssertionError("unreachable: the retry context returns or raises")
 
     @property

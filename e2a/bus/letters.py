@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from e2a.bus.config import reader
-from e2a.errors import Poison, Unavailable
+from e2a.bus.config import KafkaServer, reader
+from e2a.bus.refusal import Refusal
+from e2a.errors import Poison
 from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
 from e2a.topics import DEAD_LETTERS
 
@@ -23,25 +24,27 @@ class Letter(NamedTuple):
     letter: DeadLetter
 
 
-def read_letters(bootstrap: str, patience: float, first: int = 0) -> Iterator[Letter]:
+def read_letters(server: KafkaServer, patience: float, first: int = 0) -> Iterator[Letter]:
     """Yield the dead letters that there are now, the oldest first; none while there is no topic.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         patience: seconds to wait for the cluster to answer.
         first: number to begin with.
 
     Raises:
         Unavailable: the cluster did not answer; the message names its address.
     """
-    consumer = Consumer(reader(bootstrap))
+    refusal = Refusal(server)
+    consumer = Consumer(reader(server) | {"error_cb": refusal.note})
     try:
         try:
             low, high = consumer.get_watermark_offsets(TopicPartition(DEAD_LETTERS, 0), timeout=patience)
         except KafkaException as error:
             if error.args[0].code() in _MISSING:
                 return
-            raise Unavailable(f"Kafka {bootstrap}: {error.args[0].str()}") from error
+            consumer.poll(0)  # has the notes made
+            raise refusal.failure(error.args[0]) from error
         number = max(low, first)
         if number >= high:
             return
@@ -49,9 +52,9 @@ def read_letters(bootstrap: str, patience: float, first: int = 0) -> Iterator[Le
         while number < high:
             message = consumer.poll(patience)
             if message is None:
-                raise Unavailable(f"Kafka {bootstrap}: no answer in {patience} s")
-            if refusal := message.error():
-                raise Unavailable(f"Kafka {bootstrap}: {refusal.str()}")
+                raise refusal.failure(f"no answer in {patience} s")
+            if problem := message.error():
+                raise refusal.failure(problem)
             number = (message.offset() or 0) + 1
             yield Letter(number - 1, message.timestamp()[1] / 1000, read_letter(message.value() or b"", number - 1))
     finally:

@@ -6,8 +6,8 @@ from typing import Protocol
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivery
 
-from e2a.bus.config import producer
-from e2a.errors import Unavailable
+from e2a.bus.config import KafkaServer, producer
+from e2a.bus.refusal import Refusal
 from e2a.messages import Message, encode
 
 
@@ -31,13 +31,13 @@ class KafkaPublisher:
     """`Publisher` on Kafka. Thread-safe.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         patience: seconds to wait for the acknowledgements of one `send`.
     """
 
-    def __init__(self, bootstrap: str, patience: float) -> None:
-        self._bootstrap = bootstrap
-        self._producer = Producer(producer(bootstrap, patience))
+    def __init__(self, server: KafkaServer, patience: float) -> None:
+        self._refusal = Refusal(server)
+        self._producer = Producer(producer(server, patience) | {"error_cb": self._refusal.note})
 
     def send(self, topic: str, messages: Iterable[Message], partitions: Iterable[int] | None = None) -> None:
         batch = list(messages)
@@ -52,8 +52,8 @@ class KafkaPublisher:
         while len(answers) < len(batch):  # librdkafka answers for each, at the latest after message.timeout.ms
             self._producer.poll(0.1)
         if refused := [error for error in answers if error is not None]:
-            reason = f"{len(refused)} of {len(batch)} messages not acknowledged: {refused[0].str()}"
-            raise Unavailable(f"Kafka {self._bootstrap}: {reason}")
+            raise self._refusal.failure(refused[0], f"{len(refused)} of {len(batch)} messages not acknowledged")
+        self._refusal.clear()
 
     def _produce(
         self, topic: str, message: Message, partition: int, delivered: Callable[[KafkaError | None, Delivery], None]
@@ -73,4 +73,4 @@ class KafkaPublisher:
             except KafkaException as error:
                 if error.args[0].fatal() or error.args[0].code() == KafkaError._FATAL:
                     raise
-                raise Unavailable(f"Kafka {self._bootstrap}: {error.args[0].str()}") from error
+                raise self._refusal.failure(error.args[0]) from error

@@ -1,6 +1,6 @@
 """Topics read from their beginning, and then whatever comes; no group is joined, nothing is taken or committed.
 
-    tail = event_tail(bootstrap, patience)          # or MemoryBroker().event_tail()
+    tail = event_tail(server, patience)          # or MemoryBroker().event_tail()
     tail.poll()                                     # a batch; raises Unavailable, and goes on when called again
     tail.behind()                                   # 0 when all is read that was there at the last look
 
@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from e2a.bus.config import reader
+from e2a.bus.config import KafkaServer, reader
 from e2a.bus.inspector import EARLIEST, LATEST, Inspector, Where, is_missing
 from e2a.bus.letters import Letter, read_letter
 from e2a.errors import Poison
@@ -62,14 +62,14 @@ class Tail(Protocol[Item]):
         """Return how often the topic was made anew: what was read in an earlier generation is in no topic any more."""
 
 
-def event_tail(bootstrap: str, patience: float) -> "KafkaTail[Dated]":
+def event_tail(server: KafkaServer, patience: float) -> "KafkaTail[Dated]":
     """Return the events of a cluster; `patience` is how many seconds a look waits for an answer."""
-    return KafkaTail(bootstrap, EVENTS, read_event, patience)
+    return KafkaTail(server, EVENTS, read_event, patience)
 
 
-def letter_tail(bootstrap: str, patience: float) -> "KafkaTail[Letter]":
+def letter_tail(server: KafkaServer, patience: float) -> "KafkaTail[Letter]":
     """Return the dead letters of a cluster; `patience` is how many seconds a look waits for an answer."""
-    return KafkaTail(bootstrap, DEAD_LETTERS, read_dated_letter, patience)
+    return KafkaTail(server, DEAD_LETTERS, read_dated_letter, patience)
 
 
 def read_event(record: Record) -> Dated | None:
@@ -90,17 +90,17 @@ class KafkaTail(Generic[Item]):
     """`Tail` of a topic on Kafka. One that is missing is empty; partitions that come later are read whole.
 
     Args:
-        bootstrap: host:port of a broker.
+        server: where Kafka is.
         topic: its name.
         read: a record as what it says, or None for one that is passed over.
         patience: seconds that a look waits for an answer.
     """
 
-    def __init__(self, bootstrap: str, topic: str, read: Callable[[Record], Item | None], patience: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, server: KafkaServer, topic: str, read: Callable[[Record], Item | None], patience: float) -> None:
+        self._server = server
         self._topic = topic
         self._read = read
-        self._inspector = Inspector(bootstrap, patience)
+        self._inspector = Inspector(server, patience)
         self._consumer: Consumer | None = None
         self._id = ""
         self._generation = 0
@@ -163,5 +163,5 @@ class KafkaTail(Generic[Item]):
         """Read on from the positions, with a new consumer: one that knew an older topic of that name misreads it."""
         if self._consumer is not None:
             self._consumer.close()
-        self._consumer = Consumer(reader(self._bootstrap))
+        self._consumer = Consumer(reader(self._server))
         self._consumer.assign([TopicPartition(*where, position) for where, position in self._positions.items()])

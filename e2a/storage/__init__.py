@@ -93,6 +93,7 @@ def open_store(settings: Settings) -> ObjectStore:
             access_key=settings.s3_access_key,
             secret_key=settings.s3_secret_key.get_secret_value(),
             secure=settings.s3_secure,
+            ca_file=settings.ca_file,
             patience=settings.patience,
         )
     except ValueError as error:
