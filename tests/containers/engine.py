@@ -1,0 +1,62 @@
+"""A Docker engine for tests: the machine's own, or a private one with stand-ins for images that cannot be pulled."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import compose
+from tests.servers import LOCAL, ROOT
+
+TOOLS = ROOT.parent / "shared/tools"
+"""Start an engine that needs no registry; not part of the repository."""
+STAND_INS = {"KAFKA_IMAGE": "kafka", "REDIS_IMAGE": "redis", "MINIO_IMAGE": "minio"}
+"""Variable of the tool that builds them, and the service whose image each stands for."""
+Environment = dict[str, str]
+
+
+@contextmanager
+def engine() -> Iterator[Environment]:
+    """Yield the environment in which `docker` finds an engine with Compose; skip, saying why, where none can run."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("E2A_")}
+    if _answers(own):
+        yield own
+        return
+    if os.geteuid() or not TOOLS.is_dir():
+        pytest.skip("no Docker engine with Compose answers, and this user or machine cannot start a private one")
+    started = subprocess.run([TOOLS / "docker-up.sh", "start"], check=False, capture_output=True, text=True)
+    if started.returncode:
+        pytest.skip(f"no Docker engine answers, and a private one does not start: {started.stderr.strip()[-500:]}")
+    try:
+        private = _environment(own)
+        _build_stand_ins(private)
+        yield private
+    finally:
+        subprocess.run([TOOLS / "docker-up.sh", "stop"], check=True, capture_output=True)
+
+
+def _answers(env: Environment) -> bool:
+    try:
+        commands = (["docker", "info"], ["docker", "compose", "version"])
+        return not any(subprocess.run(each, check=False, env=env, capture_output=True).returncode for each in commands)
+    except FileNotFoundError:
+        return False
+
+
+def _environment(own: Environment) -> Environment:
+    """Return the environment that a shell has after what the tool says it must evaluate."""
+    command = f'eval "$({TOOLS / "docker-up.sh"} env)"; env -0'
+    lines = subprocess.run(["bash", "-c", command], check=True, env=own, capture_output=True, text=True).stdout
+    return dict(line.split("=", 1) for line in lines.split("\0") if line)
+
+
+def _build_stand_ins(env: Environment) -> None:
+    """Give the engine images of the names that the compose file has; those that it has stay."""
+    services = json.loads(compose.load(E2A_ENGINE="espeak").stdout)["services"]
+    names = {variable: services[service]["image"] for variable, service in STAND_INS.items()}
+    minio = subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    subprocess.run([TOOLS / "base-images.sh"], check=True, env=env | names | {"MINIO_BIN": minio}, cwd=Path.home())
