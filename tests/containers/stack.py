@@ -13,7 +13,8 @@ from tests.compose import FILE
 from tests.containers.engine import Environment
 from tests.servers import ROOT
 
-PROJECT = "e2a-tests"
+NAME, PROJECT = "e2a", "e2a-tests"
+"""Of the project that the compose file names, and of that of the tests."""
 ADDRESS = "127.13.0.1"
 """Of this machine, where the stack of somebody else publishes nothing."""
 MEASURED = ("kafka", "redis", "minio", "synth_consumer", "merger", "monitor")
@@ -33,7 +34,7 @@ class Stack:
         subprocess.run([ROOT / "deploy/docker/secrets", folder / "secrets"], check=True, stdout=subprocess.DEVNULL)
         self.secrets = folder / "secrets"
         own = {"E2A_SECRETS": str(self.secrets), "E2A_BOOKS": str(self.books), "E2A_PUBLISH": ADDRESS}
-        self._env = env | own | {"COMPOSE_PROJECT_NAME": PROJECT}
+        self._env = env | own | {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_DISABLE_ENV_FILE": "1"}
 
     def docker(self, *words: str) -> str:
         """Return what a command of docker says."""
@@ -41,11 +42,16 @@ class Stack:
 
     def compose(self, *words: str) -> str:
         """Return what a command of docker compose says."""
-        return self.docker("compose", "--env-file", "/dev/null", "-f", str(ROOT / FILE), *words)
+        return self.docker("compose", "-f", str(ROOT / FILE), *words)
+
+    def follow(self, command: str, here: Path) -> None:
+        """Do what a line of the docs says, in the repository, with `$PWD` being another folder."""
+        own = command.replace(f"{NAME}_", f"{PROJECT}_").replace("$PWD", str(here))
+        subprocess.run(["bash", "-c", own], check=True, cwd=ROOT, env=self._env)
 
     def started(self, *words: str) -> "subprocess.Popen[bytes]":
         """Start a command of docker compose and return its process."""
-        command = ["docker", "compose", "--env-file", "/dev/null", "-f", str(ROOT / FILE), *words]
+        command = ["docker", "compose", "-f", str(ROOT / FILE), *words]
         return subprocess.Popen(command, env=self._env, stdin=subprocess.DEVNULL)
 
     def workers(self, count: int) -> None:

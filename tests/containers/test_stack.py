@@ -5,16 +5,17 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import engine
 from tests.containers.stack import ADDRESS, MEASURED, Stack, say, told
 from tests.epubs import CORPUS
-from tests.servers import CI, wait_until
+from tests.servers import CI, ROOT, wait_until
 
 BOOK = "alice-in-wonderland"
-CHAPTERS = ["--chapters", "1-6"]
+GIVEN = [f"/books/{BOOK}.epub", "--chapters", "1-6"]
 USER = f"{os.getuid()}:{os.getgid()}"
 
 
@@ -49,10 +50,9 @@ def made(stack: Stack, folder: str) -> bytes:
 
 def test_a_disturbed_book_is_the_same(stack: Stack) -> None:
     """Scaled 1, 3, 1 in mid-book, a worker crashed, Kafka and MinIO restarted: the bytes are those of one process."""
-    given = [f"/books/{BOOK}.epub", *CHAPTERS]
     with told("disturbed book"):
         producer = stack.started(
-            "run", "--rm", "-T", "--user", USER, "produce", *given, "--output-dir", "/books/disturbed"
+            "run", "--rm", "-T", "--user", USER, "produce", *GIVEN, "--output-dir", "/books/disturbed"
         )
         wait_until(lambda: parts_done(stack) >= 2)
         stack.workers(3)
@@ -67,7 +67,7 @@ def test_a_disturbed_book_is_the_same(stack: Stack) -> None:
     with told("the same book in one process"):
         stack.compose(
             *("run", "--rm", "-T", "--no-deps", "--user", USER, "-e", "E2A_STORAGE=/books/storage", "produce"),
-            *("--sequential", *given, "--output-dir", "/books/sequential"),
+            *("--sequential", *GIVEN, "--output-dir", "/books/sequential"),
         )
     assert made(stack, "disturbed") == made(stack, "sequential")
 
@@ -94,3 +94,21 @@ def test_nothing_opens_without_its_password(stack: Stack) -> None:
         published = stack.docker("port", stack.containers(service)[0])
         assert str(port) not in published
     assert set(stack.memory()) == set(MEASURED)
+
+
+def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path) -> None:
+    """The commands of docs/operations.md: after all volumes are deleted the book is there again, byte for byte."""
+    save, restore = (
+        [line.strip() for line in piece.splitlines() if line.startswith("    docker")]
+        for piece in (ROOT / "docs/operations.md").read_text().split("\nand back into an empty stack:\n")
+    )
+    with told("backup"):
+        for command in save:
+            stack.follow(command, tmp_path)
+    stack.compose("down", "-v")
+    with told("restore, up to healthy"):
+        for command in restore:
+            stack.follow(command, tmp_path)
+    stack.compose("run", "--rm", "-T", "--user", USER, "produce", *GIVEN, "--output-dir", "/books/restored")
+    assert made(stack, "restored") == made(stack, "disturbed")
+    assert stack.metric("merger", 'e2a_books_total{outcome="done"}') == 0
