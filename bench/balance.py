@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.plans import lengths, made_plan, store_pace, store_plan
-from e2a.bus import Admin, KafkaPublisher
+from e2a.bus import Admin, KafkaPublisher, KafkaServer
 from e2a.placement import layouts
 from e2a.plan import Plan
 from e2a.storage import DirectoryStore
@@ -62,7 +62,9 @@ def cpu() -> tuple[float, float]:
 
 
 @contextmanager
-def workers(folder: Path, kafka: str, redis: str, speeds: Sequence[float], **settings: object) -> Iterator[Stack]:
+def workers(
+    folder: Path, kafka: KafkaServer, redis: str, speeds: Sequence[float], **settings: object
+) -> Iterator[Stack]:
     """Run a merger and a worker of each speed on empty topics until the block ends."""
     empty_topics(kafka, len(speeds))
     running = Stack(folder, kafka, redis, PARTITIONS=len(speeds), GRACE=0, LOG_LEVEL="warning", **settings)
@@ -76,7 +78,7 @@ def workers(folder: Path, kafka: str, redis: str, speeds: Sequence[float], **set
         running.stop()
 
 
-def make(running: Stack, kafka: str, plans: Sequence[Plan]) -> tuple[float, float]:
+def make(running: Stack, kafka: KafkaServer, plans: Sequence[Plan]) -> tuple[float, float]:
     """Submit books and return when all their parts are recorded as done: when that began, and when it ended."""
     store, checkpoint = DirectoryStore(running.folder / "storage", 10), running.checkpoint
     admin, publisher = Admin(kafka, 10), KafkaPublisher(kafka, 10)

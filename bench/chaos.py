@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import upgrade
+from e2a.bus import KafkaServer
 from e2a.plan import Plan
 from e2a.topics import DEAD_LETTERS
 from tests.chaos import Cluster, Fault, bugs, cluster, schedule
@@ -110,7 +111,7 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     """Make books under faults and return what became of them."""
     settings = {"workers": options.workers, "mergers": options.mergers, "SIMULATED_RTF": options.rtf}
     faults = schedule(options.seed, options.faults, options.workers, options.mergers)
-    with cluster(folder, **settings) as running, Offsets(running.servers["kafka"].address) as offsets:
+    with cluster(folder, **settings) as running, Offsets(KafkaServer(running.servers["kafka"].address)) as offsets:
         books = Books(running, folder)
         books.submit()
         began = time.monotonic()
@@ -118,7 +119,7 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, object]:
         wall = time.monotonic() - began
         there = await_books(books)
         settled = time.monotonic() - began - wall
-        kafka = running.servers["kafka"].address
+        kafka = KafkaServer(running.servers["kafka"].address)
         done = announced(kafka)
         letters = read_topic(kafka, DEAD_LETTERS)
         runs = assemblies(running.running.notes, ((str(each.pid), each.time) for each in running.supervisor.exits))

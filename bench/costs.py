@@ -16,7 +16,7 @@ from redis import Redis
 
 from bench.plans import made_plan, store_plan
 from e2a import log
-from e2a.bus import Admin, KafkaPublisher
+from e2a.bus import Admin, KafkaPublisher, KafkaServer
 from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
 from e2a.messages import PartDone
 from e2a.placement import layouts
@@ -66,11 +66,11 @@ def events(plan: Plan) -> list[PartDone]:
     ]
 
 
-def costs(folder: Path, kafka: str, redis: str, parts: int) -> dict[str, Cost]:
+def costs(folder: Path, kafka: KafkaServer, redis: str, parts: int) -> dict[str, Cost]:
     """Return what a book of that many parts costs."""
     Redis.from_url(redis).flushall()
     empty_topics(kafka, PARTITIONS)
-    settings = MergerSettings(kafka_bootstrap=kafka, storage=str(folder / str(parts)), partitions=PARTITIONS)
+    settings = MergerSettings(kafka_bootstrap=str(kafka), storage=str(folder / str(parts)), partitions=PARTITIONS)
     store, checkpoint, scales = open_store(settings), RedisCheckpoint(redis), Scales(redis)
     queued, unsent = (made_plan(number, [60] * parts) for number in (1, 2))
     with LeaseKeeper(checkpoint, "merger") as leases:

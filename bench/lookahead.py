@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from e2a import log
-from e2a.bus import JobConsumer, KafkaPublisher, membership
+from e2a.bus import JobConsumer, KafkaPublisher, KafkaServer, membership
 from e2a.messages import ChapterJob, PartDone, encode
 from e2a.topics import CHAPTERS
 from tests import servers
@@ -24,7 +24,7 @@ SHAPES = [(0.002, 100), (0.1, 60), (0.4, 30)]
 """Seconds of a job, and how many there are."""
 
 
-def wall_seconds(bootstrap: str, seconds: float, count: int) -> float:
+def wall_seconds(bootstrap: KafkaServer, seconds: float, count: int) -> float:
     """Return the time from the first job's beginning to the last one's end."""
     empty_topics(bootstrap, 1)
     send_raw(bootstrap, CHAPTERS, [(0, encode(a_job(a_part(index)))) for index in range(count)])
@@ -41,7 +41,7 @@ def wall_seconds(bootstrap: str, seconds: float, count: int) -> float:
         return a_part_done(job.part)
 
     JobConsumer(
-        bootstrap=bootstrap,
+        server=bootstrap,
         publisher=KafkaPublisher(bootstrap, patience=30),
         handle=handle,
         worker="bench",

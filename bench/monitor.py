@@ -28,7 +28,7 @@ from typing import NamedTuple
 from confluent_kafka.cimpl import Producer
 
 from bench.plans import made_plan, store_plan
-from e2a.bus import KafkaPublisher
+from e2a.bus import KafkaPublisher, KafkaServer, config
 from e2a.checkpoint import GpuRecord, PartRecord, QueuedWork, QueueRecord, RedisCheckpoint, WorkerRecord, new_book
 from e2a.messages import DeadLetter, PartDone, encode
 from e2a.plan import Retake
@@ -120,13 +120,13 @@ def fill(size: Size, settings: MonitorSettings) -> None:
         for number in range(size.workers)
     ]
     checkpoint.set_queue(QueueRecord(taken=time.time(), work=tuple(work)))
-    publish(size, settings.kafka_bootstrap)
+    publish(size, KafkaServer.of(settings))
 
 
-def publish(size: Size, kafka: str) -> None:
+def publish(size: Size, kafka: KafkaServer) -> None:
     """Publish events with the times that they would have had, and dead letters."""
     empty_topics(kafka, size.workers)
-    producer = Producer({"bootstrap.servers": kafka, "linger.ms": 50})
+    producer = Producer(config.client(kafka) | {"linger.ms": 50})
     chance, now = random.Random(1), time.time()
     for number in range(size.events):
         book, at = number % size.books, now - DAY * (1 - number / size.events)
@@ -142,7 +142,7 @@ def publish(size: Size, kafka: str) -> None:
 
 def churn(rate: float, books: int, settings: MonitorSettings) -> None:
     """Make so many parts done a second, for ever, a book after the other."""
-    checkpoint, publisher = RedisCheckpoint(settings.redis_url), KafkaPublisher(settings.kafka_bootstrap, 30)
+    checkpoint, publisher = RedisCheckpoint(settings.redis_url), KafkaPublisher(KafkaServer.of(settings), 30)
     began = time.monotonic()
     for number in itertools.count():
         time.sleep(max(0.0, began + number / rate - time.monotonic()))
@@ -256,7 +256,7 @@ def measure(size: Size, seconds: float) -> Iterator[dict[str, object]]:
     folder = Path(tempfile.mkdtemp(prefix="e2a-bench-"))
     with servers.kafka(folder / "kafka") as kafka, servers.redis(folder / "redis") as redis:
         settings = MonitorSettings(
-            kafka_bootstrap=kafka, redis_url=redis, storage=str(folder / "storage"), monitor_refresh=REFRESH
+            kafka_bootstrap=str(kafka), redis_url=redis, storage=str(folder / "storage"), monitor_refresh=REFRESH
         )
         fill(size, settings)
         with closing(open_feed(settings)) as feed:

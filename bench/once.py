@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from e2a.bus import KafkaServer
 from tests.chaos import Cluster, Fault, bugs, cluster
 from tests.epubs import made_epub
 from tests.servers import wait_until
@@ -54,7 +55,7 @@ def run(folder: Path, books: int, longest: float, seed: int) -> dict[str, object
             kills += len(killed)
             print(json.dumps({"book": book.stem, "killed_after_s": killed}), flush=True)
         found = assemblies(running.running.notes, ((str(each.pid), each.time) for each in running.supervisor.exits))
-        done = announced(running.servers["kafka"].address)
+        done = announced(KafkaServer(running.servers["kafka"].address))
         failed = [book.stem for book in made if running.supervisor.code(book.stem)]
     lasted = [each.ended - each.begun for each in found if each.whole]
     ids = [plan_of(book, *FORMATS[1::2]).book_id for book in made]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.balance import cpu, is_made
 from bench.plans import made_plan, store_pace, store_plan
-from e2a.bus import Admin, KafkaPublisher
+from e2a.bus import Admin, KafkaPublisher, KafkaServer
 from e2a.placement import layouts
 from e2a.plan import Plan
 from e2a.storage import DirectoryStore
@@ -55,7 +55,7 @@ class Scene:
 
     def __init__(self, running: Stack, servers: tuple[Server, Server], workers: int) -> None:
         self.running = running
-        self.kafka = servers[0].address
+        self.kafka = KafkaServer(servers[0].address)
         self._servers = servers
         self._count = workers
         self._workers: list[Process] = []
@@ -105,9 +105,9 @@ def scene(workers: int, *, start: bool = True, **settings: object) -> Iterator[S
     with tempfile.TemporaryDirectory(prefix="e2a-bench-") as name:
         folder = Path(name)
         with kafka_server(folder) as kafka, redis_server(folder) as redis:
-            empty_topics(kafka.address, workers)
+            empty_topics(KafkaServer(kafka.address), workers)
             options = {"PARTITIONS": workers, "GRACE": 0, "LOG_LEVEL": "warning", "SIMULATED_RTF": 0} | settings
-            running = Stack(folder, kafka.address, f"redis://{redis.address}/0", **options)
+            running = Stack(folder, KafkaServer(kafka.address), f"redis://{redis.address}/0", **options)
             set_up = Scene(running, (kafka, redis), workers)
             store_pace(DirectoryStore(folder / "storage", 10))
             try:

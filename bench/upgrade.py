@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from e2a.bus import KafkaServer
 from e2a.topics import DEAD_LETTERS
 from tests import servers
 from tests.epubs import made_epub
@@ -47,7 +48,7 @@ def swap(process: Process, running: Stack, service: str) -> Process:
     return start(running, service)
 
 
-def one(folder: Path, old: Path, order: tuple[str, ...], kafka: str, redis: str) -> tuple[bytes, Stack]:
+def one(folder: Path, old: Path, order: tuple[str, ...], kafka: KafkaServer, redis: str) -> tuple[bytes, Stack]:
     """Make a book while the services are replaced in an order; return it."""
     empty_topics(kafka, 2)
     options = {"PARTITIONS": 2, "SIMULATED_RTF": RTF, "STORAGE": folder / "storage"}

@@ -191,7 +191,7 @@ def main() -> None:
     print(json.dumps({"cpus": os.cpu_count()} | size._asdict()), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="e2a-bench-"))
     with servers.kafka(folder / "kafka") as kafka, servers.redis(folder / "redis") as redis:
-        settings = MonitorSettings(kafka_bootstrap=kafka, redis_url=redis, storage=str(folder / "storage"))
+        settings = MonitorSettings(kafka_bootstrap=str(kafka), redis_url=redis, storage=str(folder / "storage"))
         fill(size, settings)
         with monitor(settings, folder) as (process, url), churning(1, 1, settings):
             asyncio.run(watch(url, 1, 30))  # what is imported once, and the history

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from e2a.bus import KafkaServer
 from e2a.checkpoint import WorkerRecord
 from e2a.messages import PartDone, decode
 from e2a.plan import BITRATE, Part
@@ -38,7 +39,7 @@ def objects(store: DirectoryStore, part: Part) -> list[bytes]:
     return [store.get(name) for name in names]
 
 
-def one(folder: Path, kafka: str, redis: str, sentence: int) -> dict[str, object]:
+def one(folder: Path, kafka: KafkaServer, redis: str, sentence: int) -> dict[str, object]:
     """Stop a worker in a sentence of a part, and let it go on when the part is made; return what came of it."""
     folder.mkdir()
     book = made_epub(folder / "book.epub", chapters=CHAPTERS, characters=CHARACTERS)

@@ -3,7 +3,7 @@
 import sys
 
 from e2a import log, service
-from e2a.bus import Admin
+from e2a.bus import Admin, KafkaServer
 from e2a.errors import ExitCode
 from e2a.settings import InitSettings, load
 from e2a.storage import open_store
@@ -16,7 +16,7 @@ def run() -> int:
     settings = load(InitSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
     wanted = topics(settings.partitions)
-    Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(wanted)
+    Admin(KafkaServer.of(settings), settings.patience).ensure_topics(wanted)
     open_store(settings).check()
     logger.info("init.done", topics=[topic.name for topic in wanted], storage=settings.storage)
     return ExitCode.OK

@@ -46,6 +46,11 @@ class Refused(Unavailable):
     """
 
 
+def may_pass(error: Exception) -> bool:
+    """Say whether it helps to wait: a server is away, and has not refused us."""
+    return isinstance(error, Unavailable) and not isinstance(error, Refused)
+
+
 class Poison(Exception):
     """It will never work: a message that cannot be read, a text no engine can say."""
 

@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaConnectionError
 from faust import Worker
 
 from e2a import log, metrics, scratch, service
-from e2a.bus import Admin, KafkaBacklog, KafkaPublisher, Publisher
-from e2a.checkpoint import Checkpoint, LeaseKeeper, RedisCheckpoint
-from e2a.errors import Unavailable
+from e2a.bus import Admin, KafkaBacklog, KafkaPublisher, KafkaServer, Publisher
+from e2a.checkpoint import Checkpoint, LeaseKeeper, open_checkpoint
+from e2a.errors import Unavailable, may_pass
 from e2a.settings import MergerSettings, load
 from e2a.storage import ObjectStore, open_store
 from e2a.topics import topics
@@ -38,7 +38,7 @@ def run() -> NoReturn:
     service.end_on_bugs_in_threads()
     for library in ("aiokafka", "faust", "mode"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    checkpoint = RedisCheckpoint(settings.redis_url)
+    checkpoint = open_checkpoint(settings)
     sweep: Sweep | None = None
 
     def health() -> dict[str, object]:
@@ -50,11 +50,11 @@ def run() -> NoReturn:
     scratch.remove_abandoned("merge")
     store = open_store(settings)
     store.check()
-    Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
-    for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=settings.patience, wait_max=1.0):
+    Admin(KafkaServer.of(settings), settings.patience).ensure_topics(topics(settings.partitions))
+    for attempt in stamina.retry_context(on=may_pass, attempts=None, timeout=settings.patience, wait_max=1.0):
         with attempt:
             checkpoint.check()
-    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    publisher = KafkaPublisher(KafkaServer.of(settings), settings.patience)
     with LeaseKeeper(checkpoint, f"merger-{socket.gethostname()}-{os.getpid()}") as leases:
         merger, sweep = compose(settings, store, checkpoint, publisher, leases)
         app = build(settings, merger, sweep, publisher)
@@ -86,7 +86,7 @@ def compose(
         publisher: where events and jobs go.
         leases: of this merger.
     """
-    admin = Admin(settings.kafka_bootstrap, SWEEP_PATIENCE)
+    admin = Admin(KafkaServer.of(settings), SWEEP_PATIENCE)
     quick = open_store(settings.model_copy(update={"patience": STORE_PATIENCE}))
     books = Books(quick, checkpoint, time.time)
     jobs = Jobs(
@@ -113,7 +113,7 @@ def compose(
         jobs=jobs,
         merger=merger,
         leases=leases,
-        backlog=KafkaBacklog(settings.kafka_bootstrap, SWEEP_PATIENCE),
+        backlog=KafkaBacklog(KafkaServer.of(settings), SWEEP_PATIENCE),
         admin=admin,
         partitions=settings.partitions,
         clock=time.time,

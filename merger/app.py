@@ -20,7 +20,8 @@ from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 
 from e2a import log, metrics
-from e2a.bus import Publisher
+from e2a.bus import KafkaServer, Publisher
+from e2a.bus.config import MECHANISM
 from e2a.bus.identity import TopicIds
 from e2a.errors import ExitCode, Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, dead_letter, decode
@@ -37,11 +38,13 @@ logger = log.get(__name__)
 
 def build(settings: MergerSettings, merger: Merger, sweep: Sweep, publisher: Publisher) -> Any:
     """Return the application, not yet started."""
-    ids = TopicIds(settings.kafka_bootstrap, [EVENTS])
+    server = KafkaServer.of(settings)
+    ids = TopicIds(server, [EVENTS])
     made_anew: set[str] = set()
     app = faust.App(
         MERGER_GROUP,
-        broker=f"kafka://{settings.kafka_bootstrap}",
+        broker=f"kafka://{server}",
+        broker_credentials=_credentials(server),
         store="memory://",
         datadir=str(Path(tempfile.gettempdir(), "e2a-merger")),
         web_enabled=False,
@@ -83,6 +86,18 @@ def build(settings: MergerSettings, merger: Merger, sweep: Sweep, publisher: Pub
         await _reread(app.consumer, made_anew)
 
     return app
+
+
+def _credentials(server: KafkaServer) -> Any:
+    """Return what Faust proves itself with, and what it speaks TLS with."""
+    if server.username:
+        return faust.SASLCredentials(
+            username=server.username,
+            password=server.password.get_secret_value(),
+            mechanism=MECHANISM,
+            ssl_context=server.ssl_context,
+        )
+    return faust.SSLCredentials(server.ssl_context) if server.tls else None
 
 
 async def _reread(consumer: Any, made_anew: set[str]) -> None:

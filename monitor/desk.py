@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from e2a import deadletters, log
-from e2a.bus import KafkaPublisher, Publisher
-from e2a.checkpoint import Checkpoint, RedisCheckpoint, Wish
+from e2a.bus import KafkaPublisher, KafkaServer, Publisher
+from e2a.checkpoint import Checkpoint, Wish, open_checkpoint
 from e2a.deadletters import Entry, Retried
 from e2a.errors import ExitCode, UserError
 from e2a.settings import MonitorSettings
@@ -30,8 +30,8 @@ class Servers(NamedTuple):
 @once
 def servers(settings: MonitorSettings) -> Servers:
     """Return what this process changes. Raises `UserError` when settings cannot be used together."""
-    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
-    return Servers(open_store(settings), RedisCheckpoint(settings.redis_url), publisher)
+    publisher = KafkaPublisher(KafkaServer.of(settings), settings.patience)
+    return Servers(open_store(settings), open_checkpoint(settings), publisher)
 
 
 class Desk:

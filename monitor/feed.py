@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from e2a.bus import Dated, Letter, Tail, event_tail, letter_tail
-from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, RedisCheckpoint
+from e2a.bus import Dated, KafkaServer, Letter, Tail, event_tail, letter_tail
+from e2a.checkpoint import BookRecord, Checkpoint, PartRecord, open_checkpoint
 from e2a.errors import Unavailable
 from e2a.settings import MonitorSettings
 from e2a.storage import ObjectStore, open_store
@@ -291,10 +291,10 @@ def open_feed(settings: MonitorSettings) -> Feed:
     Whoever opens one keeps it: each has threads, and a memory, of its own.
     """
     feed = Feed(
-        checkpoint=RedisCheckpoint(settings.redis_url),
+        checkpoint=open_checkpoint(settings),
         store=open_store(settings.model_copy(update={"patience": PATIENCE})),
-        events=event_tail(settings.kafka_bootstrap, PATIENCE),
-        letters=letter_tail(settings.kafka_bootstrap, PATIENCE),
+        events=event_tail(KafkaServer.of(settings), PATIENCE),
+        letters=letter_tail(KafkaServer.of(settings), PATIENCE),
         keep=settings.monitor_refresh / 2,
     )
     feed.follow()

@@ -10,8 +10,8 @@ import typer
 from typer import Argument, Option
 
 from e2a import __version__, deadletters, log
-from e2a.bus import KafkaPublisher, Letter, read_letters
-from e2a.checkpoint import STOPPED, RedisCheckpoint
+from e2a.bus import KafkaPublisher, KafkaServer, Letter, read_letters
+from e2a.checkpoint import STOPPED, open_checkpoint
 from e2a.errors import ExitCode, Poison, Retryable, UserError
 from e2a.settings import ProducerSettings, load
 from e2a.shelf import Shelf, Shelved
@@ -217,13 +217,13 @@ def _shelf() -> Shelf:
     settings = load(ProducerSettings)
     log.configure(settings.log_level, settings.log_format)
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)  # what matters of it comes back as Unavailable
-    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
-    return Shelf(open_store(settings), RedisCheckpoint(settings.redis_url), publisher)
+    publisher = KafkaPublisher(KafkaServer.of(settings), settings.patience)
+    return Shelf(open_store(settings), open_checkpoint(settings), publisher)
 
 
 def _letters() -> Iterable[Letter]:
     settings = load(ProducerSettings)
-    return read_letters(settings.kafka_bootstrap, settings.patience)
+    return read_letters(KafkaServer.of(settings), settings.patience)
 
 
 def _numbered(numbers: Sequence[int]) -> list[Letter]:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from e2a.bus import Admin, KafkaPublisher
-from e2a.checkpoint import RedisCheckpoint, view
+from e2a.bus import Admin, KafkaPublisher, KafkaServer
+from e2a.checkpoint import open_checkpoint, view
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.messages import PartialWanted
 from e2a.plan import Plan
@@ -53,7 +53,7 @@ def dry_run(wish: Wish, path: Path, several: bool) -> None:
 def print_status(wish: Wish, path: Path, several: bool) -> None:
     """Print how far a book has got, as JSON; where there are several each says which it is."""
     plan = ingest.prepare(path, wish.options).plan
-    checkpoint = RedisCheckpoint(wish.settings.redis_url)
+    checkpoint = open_checkpoint(wish.settings)
     record = checkpoint.book(plan.book_id)
     if record is None:
         store = open_store(wish.settings)
@@ -90,8 +90,8 @@ def fetch_partial(wish: Wish, path: Path, several: bool) -> None:
 
 def _partial(settings: ProducerSettings, plan: Plan, store: ObjectStore) -> Report:
     """Have the merger assemble what is finished of a book; return its report."""
-    making.require(Admin(settings.kafka_bootstrap, settings.patience).partitions)
-    publisher = KafkaPublisher(settings.kafka_bootstrap, settings.patience)
+    making.require(Admin(KafkaServer.of(settings), settings.patience).partitions)
+    publisher = KafkaPublisher(KafkaServer.of(settings), settings.patience)
     wanted = PartialWanted(book_id=plan.book_id)
     store.delete(keys.partial_report(plan.book_id))
     with follow.display(console, [plan.title]) as (show,):

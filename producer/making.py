@@ -11,9 +11,9 @@ from typing import NamedTuple, Protocol
 from rich.table import Column
 
 from e2a import traits
-from e2a.bus import Admin, KafkaPublisher
-from e2a.checkpoint import BookRecord, RedisCheckpoint
-from e2a.errors import ExitCode, Retryable, UserError
+from e2a.bus import Admin, KafkaPublisher, KafkaServer
+from e2a.checkpoint import BookRecord, RedisCheckpoint, open_checkpoint
+from e2a.errors import ExitCode, Refused, Retryable, UserError
 from e2a.placement import Placed, layouts
 from e2a.plan import Part, Plan
 from e2a.report import Report
@@ -157,14 +157,14 @@ class Cluster:
         return before
 
     def _look(self) -> Servers | UserError:
-        bootstrap, patience = self._settings.kafka_bootstrap, self._settings.patience
-        admin, checkpoint = Admin(bootstrap, patience), RedisCheckpoint(self._settings.redis_url)
+        server, patience = KafkaServer.of(self._settings), self._settings.patience
+        admin, checkpoint = Admin(server, patience), open_checkpoint(self._settings)
         try:
             require(admin.partitions, checkpoint.check)
             require(lambda: admin.ensure_topics(topics(self._settings.partitions)))
         except UserError as error:
             return error
-        return Servers(admin, KafkaPublisher(bootstrap, patience), checkpoint)
+        return Servers(admin, KafkaPublisher(server, patience), checkpoint)
 
 
 class Making:
@@ -317,15 +317,17 @@ def open_checked_store(settings: ProducerSettings) -> ObjectStore:
 
 
 def require(*checks: Callable[[], object]) -> None:
-    """Raise one `UserError` that names every server that does not answer."""
-    problems = []
+    """Raise one `UserError` that names every server that does not answer, or does not let us in (exit code CONFIG)."""
+    problems = list[Retryable]()
     for check in checks:
         try:
             check()
         except Retryable as error:
-            problems.append(str(error))
+            problems.append(error)
     if problems:
-        raise UserError("not reachable: " + "; ".join(problems), ExitCode.UNAVAILABLE)
+        refused = any(isinstance(each, Refused) for each in problems)
+        reason = "; ".join(map(str, problems))
+        raise UserError(f"not reachable: {reason}", ExitCode.CONFIG if refused else ExitCode.UNAVAILABLE)
 
 
 def sequential_mode() -> ModuleType:

@@ -5,21 +5,22 @@ import os
 import socket
 import sys
 import threading
+from contextlib import nullcontext
 
 from e2a import log, metrics, service
-from e2a.bus import Admin, JobConsumer, KafkaPublisher
-from e2a.checkpoint import LeaseKeeper, RedisCheckpoint
-from e2a.errors import ExitCode, Unavailable
+from e2a.bus import Admin, JobConsumer, KafkaPublisher, KafkaServer
+from e2a.checkpoint import LeaseKeeper, RedisCheckpoint, open_checkpoint
+from e2a.errors import ExitCode, Unavailable, may_pass
 from e2a.settings import SynthSettings, load
 from e2a.storage import open_store
 from e2a.topics import topics
-from synth_consumer import engines, recognition
+from synth_consumer import engines, gpus, recognition
 from synth_consumer.duty import Duty
 from synth_consumer.engines import Engine
 from synth_consumer.orders import Orders
 from synth_consumer.recognition import Recogniser
 from synth_consumer.speaker import Speaker
-from synth_consumer.status import Status
+from synth_consumer.status import Start, Status
 from synth_consumer.thief import Thief
 from synth_consumer.watchdog import watch
 from synth_consumer.worker import Worker
@@ -36,20 +37,27 @@ def run() -> int:
     settings = load(SynthSettings, sys.argv[1:])
     log.configure(settings.log_level, settings.log_format)
     service.end_on_bugs_in_threads()
-    store = open_store(settings)
-    engine = engines.create(settings)
-    recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
-    engine.load()
     name = settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"
-    status = Status(name, engine)
-    metrics.serve(settings.metrics_port, status.health, metrics.WORKER)
-    store.check()
-    Admin(settings.kafka_bootstrap, settings.patience).ensure_topics(topics(settings.partitions))
-    checkpoint = RedisCheckpoint(settings.redis_url)
-    try:
-        work(settings, engine, recogniser, checkpoint, status)
-    finally:
-        sign_off(checkpoint, name)
+    start = Start(name)
+    status: Status | None = None
+
+    def health() -> dict[str, object]:
+        return status.health() if status else start.health()
+
+    metrics.serve(settings.metrics_port, health, metrics.WORKER)
+    store, checkpoint = open_store(settings), open_checkpoint(settings)
+    with gpus.leased(checkpoint, name, start.waits) if settings.gpu_lease else nullcontext():
+        engine = engines.create(settings)
+        recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
+        engine.load()
+        status = Status(name, engine)
+        store.check()
+        Admin(KafkaServer.of(settings), settings.patience).ensure_topics(topics(settings.partitions))
+        sign_in(checkpoint)
+        try:
+            work(settings, engine, recogniser, checkpoint, status)
+        finally:
+            sign_off(checkpoint, name)
     return ExitCode.OK
 
 
@@ -77,11 +85,11 @@ def work(
     )
     watched = (lambda: speaker.silent_seconds, settings.engine_patience, threading.Event())
     threading.Thread(target=watch, args=watched, name="watchdog", daemon=True).start()
-    publisher = KafkaPublisher(settings.kafka_bootstrap, PUBLISH_PATIENCE)
+    publisher = KafkaPublisher(KafkaServer.of(settings), PUBLISH_PATIENCE)
 
     def join() -> JobConsumer:
         return JobConsumer(
-            bootstrap=settings.kafka_bootstrap,
+            server=KafkaServer.of(settings),
             publisher=publisher,
             handle=worker.handle,
             hands=worker.hands,
@@ -98,6 +106,16 @@ def work(
     with leases:
         logger.info("synth.ready", worker=status.worker, engine=engine.name, licence=engine.licence)
         duty.run()
+
+
+def sign_in(checkpoint: RedisCheckpoint) -> None:
+    """Look whether the checkpoint lets us in; one that is away may come later. Raises `Refused`."""
+    try:
+        checkpoint.check()
+    except Unavailable as error:
+        if not may_pass(error):
+            raise
+        logger.warning("synth.no_checkpoint", reason=str(error))
 
 
 def sign_off(checkpoint: RedisCheckpoint, name: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from e2a.bus import KafkaServer
 from e2a.checkpoint import RedisCheckpoint
 from e2a.errors import ExitCode
 from tests.proxy import Proxy
@@ -194,7 +195,8 @@ def cluster(folder: Path, *, workers: int, mergers: int = 1, **settings: object)
             for service in services
             for server in ("redis", "minio")
         }
-        kafka, redis, minio = (server.address for server in servers.values())
+        kafka = KafkaServer(servers["kafka"].address)
+        redis, minio = servers["redis"].address, servers["minio"].address
         empty_topics(kafka, workers)
         options = {"PARTITIONS": workers, "STORAGE": "s3://chaos", "S3_ENDPOINT": minio} | settings
         running = Stack(folder, kafka, f"redis://{redis}/0", **options)

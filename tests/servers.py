@@ -13,6 +13,7 @@ from typing import Self
 import pytest
 
 from deploy.local.audiobook import free_ports
+from e2a.bus import KafkaServer
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "deploy/local"
@@ -136,10 +137,10 @@ def minio_server(data: Path) -> Server:
 
 
 @contextmanager
-def kafka(data: Path) -> Iterator[str]:
-    """Run a broker; yield its address."""
+def kafka(data: Path) -> Iterator[KafkaServer]:
+    """Run a broker; yield where it is."""
     with kafka_server(data) as running:
-        yield running.address
+        yield KafkaServer(running.address)
 
 
 @contextmanager

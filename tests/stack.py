@@ -9,6 +9,7 @@ from pathlib import Path
 
 from redis import Redis
 
+from e2a.bus import KafkaServer
 from e2a.checkpoint import RedisCheckpoint
 from tests.servers import MINIO_KEYS, wait_until
 from tests.topics import empty_topics
@@ -22,7 +23,7 @@ NOTES = "notes.jsonl"
 class Stack:
     """Starts services against given servers; `settings` are E2A_ variables without the prefix."""
 
-    def __init__(self, folder: Path, kafka: str, redis: str, **settings: object) -> None:
+    def __init__(self, folder: Path, kafka: KafkaServer, redis: str, **settings: object) -> None:
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
         self.notes = Notes(folder / NOTES)
@@ -81,7 +82,7 @@ class Stack:
 
 @contextmanager
 def stack(
-    folder: Path, kafka: str, redis: str, *, workers: int, partitions: int, **settings: object
+    folder: Path, kafka: KafkaServer, redis: str, *, workers: int, partitions: int, **settings: object
 ) -> Iterator[Stack]:
     """Run a merger and workers on empty topics and an empty Redis until the block ends."""
     empty_topics(kafka, partitions)

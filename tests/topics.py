@@ -7,33 +7,33 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import Producer
 
-from e2a.bus import Admin
+from e2a.bus import Admin, KafkaServer, config
 from e2a.topics import CHAPTERS, QUEUES, topics
 from tests.servers import wait_until
 
 
-def empty_topics(bootstrap: str, partitions: int, *names: str) -> None:
+def empty_topics(bootstrap: KafkaServer, partitions: int, *names: str) -> None:
     """Make topics anew, empty, those of jobs with that many partitions; all topics when none is named."""
     admin = Admin(bootstrap, patience=30)
     wanted = [topic for topic in topics(partitions) if not names or topic.name in names]
     doomed = [topic.name for topic in wanted if topic.name in admin.partitions()]
     if doomed:
-        client = AdminClient({"bootstrap.servers": bootstrap})
+        client = AdminClient(config.client(bootstrap))
         for future in client.delete_topics(doomed).values():
             future.result(30)
         wait_until(lambda: not set(doomed) & set(admin.partitions()))
     admin.ensure_topics(wanted)
 
 
-def send_raw(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | None]]) -> None:
+def send_raw(bootstrap: KafkaServer, topic: str, records: Iterable[tuple[int, bytes | None]]) -> None:
     """Publish (partition, bytes) as they are; None is a record without a value."""
-    producer = Producer({"bootstrap.servers": bootstrap})
+    producer = Producer(config.client(bootstrap))
     for partition, raw in records:
         producer.produce(topic, raw, partition=partition)
     assert producer.flush(30) == 0
 
 
-def read_topic(bootstrap: str, topic: str) -> list[bytes]:
+def read_topic(bootstrap: KafkaServer, topic: str) -> list[bytes]:
     """Return all records of a topic, partition by partition."""
     consumer = _reader(bootstrap, "tests.reader")
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
@@ -52,7 +52,7 @@ def read_topic(bootstrap: str, topic: str) -> list[bytes]:
 
 
 @stamina.retry(on=KafkaException, timeout=30)
-def committed(bootstrap: str, partitions: int, topic: str = CHAPTERS) -> list[int]:
+def committed(bootstrap: KafkaServer, partitions: int, topic: str = CHAPTERS) -> list[int]:
     """Return the committed offset of the topic's group in each partition; 0 where there is none."""
     consumer = _reader(bootstrap, QUEUES[topic])
     wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
@@ -61,5 +61,5 @@ def committed(bootstrap: str, partitions: int, topic: str = CHAPTERS) -> list[in
     return offsets
 
 
-def _reader(bootstrap: str, group: str) -> Consumer:
-    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+def _reader(bootstrap: KafkaServer, group: str) -> Consumer:
+    return Consumer(config.client(bootstrap) | {"group.id": group, "enable.auto.commit": False})

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from e2a.bus import KafkaServer, config
 from e2a.messages import BookDone, decode
 from e2a.plan import Plan
 from e2a.topics import EVENTS, QUEUES
@@ -27,7 +28,7 @@ def plan_of(book: Path, *formats: str) -> Plan:
 def sequentially(book: Path, folder: Path) -> bytes:
     """Return a book as sequential mode makes it, without any server."""
     folder.mkdir(parents=True, exist_ok=True)
-    alone = Stack(folder, "127.0.0.1:1", "redis://127.0.0.1:1/0")
+    alone = Stack(folder, KafkaServer("127.0.0.1:1"), "redis://127.0.0.1:1/0")
     result = alone.produce(book, "--sequential", "--output-dir", folder)
     assert result.returncode == 0, result.stderr
     return (folder / f"{book.stem}.m4b").read_bytes()
@@ -41,7 +42,7 @@ def spoken(notes: Notes, plans: Iterable[Plan]) -> float:
     return said / sum(map(len, sentences))
 
 
-def announced(kafka: str) -> Counter[str]:
+def announced(kafka: KafkaServer) -> Counter[str]:
     """Return how often each book was announced to be done."""
     events = (decode(raw) for raw in read_topic(kafka, EVENTS))
     return Counter(event.book_id for event in events if isinstance(event, BookDone))
@@ -103,11 +104,11 @@ class Offsets:
         pause: seconds between two looks.
     """
 
-    def __init__(self, kafka: str, pause: float = 0.5) -> None:
+    def __init__(self, kafka: KafkaServer, pause: float = 0.5) -> None:
         self.rewound: list[tuple[str, int, int, int]] = []
         """Topic, partition, and the offsets before and after, of each time that an offset went back."""
         self._consumers = {
-            topic: Consumer({"bootstrap.servers": kafka, "group.id": group, "log_level": 0})
+            topic: Consumer(config.client(kafka) | {"group.id": group, "log_level": 0})
             for topic, group in QUEUES.items()
         }
         self._pause = pause

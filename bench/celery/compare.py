@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 from bench.celery import books, sides
 from bench.celery.said import NAME, Said, install
 from bench.celery.sides import Celery, CeleryAgain, RedisServer, Side
+from e2a.bus import KafkaServer
 from e2a.plan import Chapter, Plan
 from e2a.storage import DirectoryStore
 from producer import ingest
@@ -250,7 +251,7 @@ def cpu_seconds() -> float:
 def sequential(book: Path, folder: Path) -> None:
     """Make the book in one process, without any server, into a folder."""
     books.store(book, folder / "storage")
-    alone = Stack(folder, "127.0.0.1:1", "redis://127.0.0.1:1/0", ENGINE=NAME)
+    alone = Stack(folder, KafkaServer("127.0.0.1:1"), "redis://127.0.0.1:1/0", ENGINE=NAME)
     result = alone.produce(book, "--sequential", "--output-dir", folder)
     assert result.returncode == 0, result.stderr
 

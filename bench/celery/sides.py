@@ -10,6 +10,7 @@ from pathlib import Path
 from redis import Redis
 
 from bench.celery.said import NAME
+from e2a.bus import KafkaServer
 from tests import servers
 from tests.servers import wait_until
 from tests.stack import Process, Stack, stack
@@ -172,7 +173,7 @@ def e2a(folder: Path, redis: RedisServer, workers: int, rtf: float) -> Iterator[
     options = {"ENGINE": NAME, "SIMULATED_RTF": rtf}
     with (
         servers.kafka_server(folder / "kafka") as kafka,
-        stack(folder, kafka.address, redis.url, workers=0, partitions=workers, **options) as running,
+        stack(folder, KafkaServer(kafka.address), redis.url, workers=0, partitions=workers, **options) as running,
     ):
         side = E2a(running)
         for number in range(workers):
@@ -187,7 +188,7 @@ def celery(
 ) -> Iterator[Celery]:
     """Run Celery's workers."""
     options = {"ENGINE": NAME, "SIMULATED_RTF": rtf, "BENCH_VISIBILITY": visibility}
-    running = Stack(folder, "127.0.0.1:1", redis.url, **options)
+    running = Stack(folder, KafkaServer("127.0.0.1:1"), redis.url, **options)
     running.env["REMAP_SIGTERM"] = "SIGQUIT"  # the soft shutdown
     side = kind(running)
     side.again = visibility if kind is CeleryAgain else 0.0

@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from e2a.bus.config import KafkaServer, client, session
 from e2a.bus.refusal import Refusal
-from e2a.errors import ExitCode, Unavailable, UserError
+from e2a.errors import ExitCode, Unavailable, UserError, may_pass
 from e2a.topics import FOR_EVER, Topic
 
 _RACES = {KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS}
@@ -113,7 +113,7 @@ class Admin:
 
     def _wait_for(self, topics: list[Topic], deadline: float) -> None:
         for attempt in stamina.retry_context(
-            on=Unavailable, attempts=None, timeout=_left(deadline), wait_initial=0.05, wait_max=1.0
+            on=may_pass, attempts=None, timeout=_left(deadline), wait_initial=0.05, wait_max=1.0
         ):
             with attempt:
                 existing = self._partitions(deadline)

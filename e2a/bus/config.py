@@ -40,9 +40,7 @@ class KafkaServer(NamedTuple):
         username, password = settings.kafka_username, settings.kafka_password
         if bool(username) != bool(password.get_secret_value()):
             missing = "E2A_KAFKA_PASSWORD" if username else "E2A_KAFKA_USERNAME"
-            raise UserError(
-                f"{missing} is not set: Kafka takes a user name and its password, or neither", ExitCode.CONFIG
-            )
+            raise UserError(f"{missing} is not set: Kafka wants a user and its password, or neither", ExitCode.CONFIG)
         return cls(settings.kafka_bootstrap, settings.kafka_tls, username, password, settings.ca_file)
 
     def __str__(self) -> str:

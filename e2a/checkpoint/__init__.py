@@ -24,6 +24,7 @@ from e2a.checkpoint.records import (
     view,
 )
 from e2a.checkpoint.redis import RedisCheckpoint
+from e2a.settings import Settings
 
 __all__ = [
     "ACTIVE",
@@ -46,6 +47,7 @@ __all__ = [
     "assembly_lease",
     "excerpt_lease",
     "new_book",
+    "open_checkpoint",
     "part_lease",
     "part_record",
     "progress",
@@ -149,3 +151,8 @@ class Checkpoint(Protocol):
 
     def set_queue(self, queue: QueueRecord) -> None:
         """Say what waits in Kafka."""
+
+
+def open_checkpoint(settings: Settings) -> RedisCheckpoint:
+    """Return the checkpoint that the settings name; nothing is asked of it yet."""
+    return RedisCheckpoint(settings.redis_url, settings.redis_password.get_secret_value(), settings.ca_file)

@@ -1,20 +1,21 @@
 """The checkpoint in Redis: every key in one place, every update atomic. The only home of redis-py."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.client import Pipeline
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, WatchError
 from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import RedisError, WatchError
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from e2a.checkpoint.records import BookRecord, NotRecorded, PartRecord, QueueRecord, Stage, Wish, WorkerRecord
-from e2a.errors import Unavailable
+from e2a.errors import Refused, Unavailable
 
 Record = TypeVar("Record", BookRecord, PartRecord)
 
@@ -96,22 +97,22 @@ class RedisCheckpoint:
     A server that does not answer is asked again after `AWAY` seconds; until then every call fails at once.
 
     Args:
-        url: URL of Redis, such as `redis://127.0.0.1:6379/0`.
+        url: URL of Redis, such as `redis://127.0.0.1:6379/0`, or `rediss://USER@HOST:PORT/0` with TLS.
+        password: unless the URL holds one.
+        ca_file: PEM of the authority that signed its certificate; empty: those that the system trusts.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str = "", ca_file: str = "") -> None:
         self._where = f"Redis {url.partition('?')[0].rpartition('@')[2].removeprefix('redis://')}"
-        self._redis: Redis = Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_timeout=2,
-            socket_connect_timeout=2,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
-        )
+        options: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "socket_connect_timeout": 2}
+        options |= {"password": password} if password else {}
+        options |= {"ssl_ca_certs": ca_file} if ca_file and url.startswith("rediss:") else {}
+        retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2)
+        self._redis: Redis = Redis.from_url(url, **options, retry=retry)
         self._away_until = 0.0
-        self._reason = ""
+        self._failure = Unavailable()
         # a claim that is sent twice would count as two, and one of them as a death
-        once = Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, retry=_NEVER)
+        once = Redis.from_url(url, **options, retry=_NEVER)
         self._claim = once.register_script(_CLAIM)
         self._survive = once.register_script(_SURVIVE)
         self._renew = self._redis.register_script(_RENEW)
@@ -315,14 +316,24 @@ class RedisCheckpoint:
     @contextmanager
     def _errors(self) -> Iterator[None]:
         if time.monotonic() < self._away_until:
-            raise Unavailable(self._reason)
+            raise type(self._failure)(*self._failure.args)
         try:
             yield
         except RedisError as error:
-            self._reason = f"{self._where}: {error}"
+            failure = _failure(self._where, error)
             if isinstance(error, NotConnected | NoAnswer):
-                self._away_until = time.monotonic() + AWAY
-            raise Unavailable(self._reason) from error
+                self._away_until, self._failure = time.monotonic() + AWAY, failure
+            raise failure from error
+
+
+def _failure(where: str, error: RedisError) -> Unavailable:
+    if isinstance(error, AuthenticationError):
+        return Refused(f"{where}: {error}; look at the user in E2A_REDIS_URL, and at E2A_REDIS_PASSWORD")
+    if isinstance(error, NoPermissionError):
+        return Refused(f"{where}: {error}")
+    if isinstance(error.__context__, ssl.SSLError):
+        return Refused(f"{where}: {error.__context__}; look at E2A_CA_FILE, and whether Redis speaks TLS at this port")
+    return Unavailable(f"{where}: {error}")
 
 
 def _set_book(pipe: Pipeline, book: BookRecord) -> None:

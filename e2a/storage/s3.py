@@ -10,14 +10,15 @@ import stamina
 import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
-from e2a.errors import Unavailable
+from e2a.errors import Refused, Unavailable
 from e2a.storage.directory import CHUNK, renamed
 
 Result = TypeVar("Result")
 _MISSING = {"NoSuchKey", "NoSuchObject"}
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"}
+_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_REFUSED = {"AccessDenied", "NoSuchBucket"} | _KEYS
 """What trying again does not change."""
 
 
@@ -34,13 +35,28 @@ class S3Store:
         access_key: S3 access key.
         secret_key: S3 secret key.
         secure: whether to speak TLS.
+        ca_file: PEM of the authority that signed its certificate; empty: those that the system trusts.
         patience: seconds to go on trying when the server does not answer; one try is always made.
     """
 
     def __init__(
-        self, *, bucket: str, endpoint: str, access_key: str, secret_key: str, secure: bool, patience: float
+        self,
+        *,
+        bucket: str,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        secure: bool,
+        patience: float,
+        ca_file: str = "",
     ) -> None:
-        http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False, maxsize=10)
+        http = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5, read=60),
+            retries=False,
+            maxsize=10,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=ca_file or None,
+        )
         self._client = Minio(endpoint, access_key=access_key, secret_key=secret_key, secure=secure, http_client=http)
         self._bucket = bucket
         self._where = f"object storage {endpoint}/{bucket}"
@@ -117,7 +133,11 @@ class S3Store:
                 raise _PastTheEnd from error
             if error.code in _MISSING:
                 raise KeyError(error.object_name) from error
-            raise Unavailable(f"{self._where}: {error.code}: {error.message}") from error
+            kind = Refused if error.code in _REFUSED else Unavailable
+            remedy = "; look at E2A_S3_ACCESS_KEY and E2A_S3_SECRET_KEY" if error.code in _KEYS else ""
+            raise kind(f"{self._where}: {error.code}: {error.message}{remedy}") from error
+        except SSLError as error:
+            raise Refused(f"{self._where}: {error}; look at E2A_CA_FILE and E2A_S3_SECURE") from error
         except (HTTPError, MinioException) as error:  # an OSError is a local file's: urllib3 wraps those of sockets
             raise Unavailable(f"{self._where}: {error}") from error
 
@@ -125,4 +145,4 @@ class S3Store:
 def _is_transient(error: Exception) -> bool:
     if isinstance(error, S3Error):
         return error.code not in _MISSING | _REFUSED | {"InvalidRange"}
-    return isinstance(error, HTTPError | MinioException)
+    return isinstance(error, HTTPError | MinioException) and not isinstance(error, SSLError)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, ViewportSize, expect, sync_playwright
 
+from e2a.bus import KafkaServer
 from tests import servers
 from tests.browser.website import PASSWORD, RTF, Site, Visit, log_in, open_chromium
 from tests.servers import require
@@ -36,7 +37,7 @@ def site(redis: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     folder = tmp_path_factory.mktemp("site")
     with (
         servers.kafka_server(tmp_path_factory.mktemp("kafka")) as kafka,
-        stack(folder, kafka.address, redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running,
+        stack(folder, KafkaServer(kafka.address), redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running,
     ):
         yield Site(running, kafka)
     logs = [path.read_text() for path in folder.glob("e2a-monitor-*.log")]

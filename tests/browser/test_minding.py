@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from e2a.bus import KafkaServer
 from e2a.messages import PartDone, decode
 from e2a.topics import EVENTS
 from tests.browser.website import Site, Visit, act, card, figure, go_to, share, state
@@ -115,7 +116,7 @@ def test_the_figures_are_those_of_the_servers(page: Page, site: Site, tmp_path: 
     books = [site.stack.checkpoint.book(book_id) for book_id in site.stack.checkpoint.books()]
     finished = sum(book is not None and book.stage == "done" for book in books)
     expect(figure(page, "done")).to_have_text(str(finished))
-    told = [decode(raw) for raw in read_topic(site.kafka.address, EVENTS)]
+    told = [decode(raw) for raw in read_topic(KafkaServer(site.kafka.address), EVENTS)]
     spoken = [each for each in told if isinstance(each, PartDone) and each.work_seconds]
     go_to(page, "Timeline")
     page.get_by_text("all", exact=True).click()

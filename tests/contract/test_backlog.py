@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from e2a.bus import Admin, Backlog, KafkaBacklog, Lag
+from e2a.bus import Admin, Backlog, KafkaBacklog, KafkaServer, Lag, config
 from e2a.errors import Unavailable
 from e2a.messages import encode
 from e2a.testing import MemoryBroker
@@ -42,7 +42,7 @@ class OnMemory:
 
 
 class OnKafka:
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaServer) -> None:
         self.bootstrap = bootstrap
         self.backlog: Backlog = KafkaBacklog(bootstrap, patience=30)
 
@@ -51,13 +51,13 @@ class OnKafka:
 
     def commit(self, topic: str, partition: int, offset: int) -> None:
         place = ConsumerGroupTopicPartitions(QUEUES[topic], [TopicPartition(topic, partition, offset)])
-        client = AdminClient({"bootstrap.servers": self.bootstrap})
+        client = AdminClient(config.client(self.bootstrap))
         for answer in client.alter_consumer_group_offsets([place]).values():
             answer.result(30)
 
 
 @pytest.fixture
-def on_kafka(kafka: str) -> OnKafka:
+def on_kafka(kafka: KafkaServer) -> OnKafka:
     empty_topics(kafka, PARTITIONS)
     return OnKafka(kafka)
 
@@ -140,7 +140,7 @@ class TestKafkaBacklog:
         """Messages that Kafka has dropped are not waited for."""
         on_kafka.send(CHAPTERS, 0, a_record(0), a_record(1), a_record(2))
         on_kafka.backlog.refresh()
-        client = AdminClient({"bootstrap.servers": on_kafka.bootstrap})
+        client = AdminClient(config.client(on_kafka.bootstrap))
         for answer in client.delete_records([TopicPartition(CHAPTERS, 0, 2)]).values():
             answer.result(30)
         on_kafka.backlog.refresh()
@@ -148,7 +148,7 @@ class TestKafkaBacklog:
 
     def test_a_missing_topic_is_named(self, on_kafka: OnKafka) -> None:
         """Without its topics nobody can say what waits."""
-        client = AdminClient({"bootstrap.servers": on_kafka.bootstrap})
+        client = AdminClient(config.client(on_kafka.bootstrap))
         client.delete_topics([EXPRESS])[EXPRESS].result(30)
         wait_until(lambda: EXPRESS not in Admin(on_kafka.bootstrap, patience=30).partitions())
         with pytest.raises(Unavailable, match=r"Kafka 127.0.0.1:\d+: .*nknown topic"):
@@ -158,4 +158,4 @@ class TestKafkaBacklog:
 def test_kafka_that_is_away_is_named() -> None:
     """A broker that does not answer is waited for as long as patience lasts, and is named."""
     with pytest.raises(Unavailable, match="Kafka 127.0.0.1:1: "):
-        KafkaBacklog("127.0.0.1:1", patience=0.3).refresh()
+        KafkaBacklog(KafkaServer("127.0.0.1:1"), patience=0.3).refresh()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from e2a.bus import Handler, JobConsumer, KafkaPublisher
+from e2a.bus import Handler, JobConsumer, KafkaPublisher, KafkaServer
 from e2a.errors import Poison, Retryable
 from e2a.messages import ChapterJob, DeadLetter, Event, Message, PartDone, PartFailed, decode, encode
 from e2a.testing import MemoryBroker
@@ -49,7 +49,7 @@ class OnMemory:
 
 
 class OnKafka:
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaServer) -> None:
         self._bootstrap = bootstrap
         empty_topics(bootstrap, PARTITIONS)
 
@@ -58,7 +58,7 @@ class OnKafka:
 
     def consume(self, handle: Handler, records: int) -> None:
         consumer = JobConsumer(
-            bootstrap=self._bootstrap,
+            server=self._bootstrap,
             publisher=KafkaPublisher(self._bootstrap, patience=30),
             handle=handle,
             worker="worker",

@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from e2a.bus import Admin, Dated, KafkaTail, Letter, Tail, event_tail, letter_tail
+from e2a.bus import Admin, Dated, KafkaServer, KafkaTail, Letter, Tail, config, event_tail, letter_tail
 from e2a.bus.tail import BATCH
 from e2a.errors import Unavailable
 from e2a.messages import BookPlanned, DeadLetter, PartDone, encode
@@ -51,7 +51,7 @@ class OnMemory:
 
 
 class OnKafka:
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaServer) -> None:
         self.bootstrap = bootstrap
 
     def events(self) -> KafkaTail[Dated]:
@@ -68,7 +68,7 @@ class OnKafka:
 
 
 @pytest.fixture
-def on_kafka(kafka: str) -> OnKafka:
+def on_kafka(kafka: KafkaServer) -> OnKafka:
     empty_topics(kafka, 1, EVENTS, DEAD_LETTERS)
     return OnKafka(kafka)
 
@@ -179,7 +179,7 @@ class TestKafkaTail:
         on_kafka.send(EVENTS, 0, done(0))
         tail = on_kafka.events()
         read(tail, 1)
-        client = AdminClient({"bootstrap.servers": on_kafka.bootstrap})
+        client = AdminClient(config.client(on_kafka.bootstrap))
         client.create_partitions([NewPartitions(EVENTS, EVENT_PARTITIONS + 1)])[EVENTS].result(30)
         wait_until(lambda: Admin(on_kafka.bootstrap, 30).partitions()[EVENTS] == EVENT_PARTITIONS + 1)
         on_kafka.send(EVENTS, EVENT_PARTITIONS, done(1))
@@ -188,14 +188,14 @@ class TestKafkaTail:
     def test_what_was_dropped_is_not_waited_for(self, on_kafka: OnKafka) -> None:
         """Messages that Kafka has dropped before they were read count neither as read nor as missing."""
         on_kafka.send(EVENTS, 0, done(0), done(1), done(2))
-        client = AdminClient({"bootstrap.servers": on_kafka.bootstrap})
+        client = AdminClient(config.client(on_kafka.bootstrap))
         for answer in client.delete_records([TopicPartition(EVENTS, 0, 2)]).values():
             answer.result(30)
         assert parts(read(on_kafka.events(), 1)) == [2]
 
     def test_a_missing_topic_is_empty(self, on_kafka: OnKafka) -> None:
         """Before the topic is made there is nothing; once it is there it is read."""
-        client = AdminClient({"bootstrap.servers": on_kafka.bootstrap})
+        client = AdminClient(config.client(on_kafka.bootstrap))
         client.delete_topics([DEAD_LETTERS])[DEAD_LETTERS].result(30)
         wait_until(lambda: DEAD_LETTERS not in Admin(on_kafka.bootstrap, patience=30).partitions())
         tail = on_kafka.letters()
@@ -209,14 +209,14 @@ class TestKafkaTail:
         """Kafka knows no group of who only looks."""
         on_kafka.send(EVENTS, 0, done(0))
         read(on_kafka.events(), 1)
-        groups = AdminClient({"bootstrap.servers": on_kafka.bootstrap}).list_consumer_groups().result(30)
+        groups = AdminClient(config.client(on_kafka.bootstrap)).list_consumer_groups().result(30)
         assert "e2a.reader" not in {group.group_id for group in groups.valid}
 
 
 def test_kafka_that_is_away_is_named_and_waited_for(tmp_path: Path) -> None:
     """A broker that goes away, or is not there yet, is named; when it is back, reading goes on where it was."""
     with kafka_server(tmp_path) as server:
-        bootstrap = server.address
+        bootstrap = KafkaServer(server.address)
         Admin(bootstrap, patience=60).ensure_topics(topics(1))
         send_raw(bootstrap, EVENTS, [(0, done(0))])
         tail = event_tail(bootstrap, patience=0.5)
@@ -227,7 +227,7 @@ def test_kafka_that_is_away_is_named_and_waited_for(tmp_path: Path) -> None:
             try:
                 tail.poll()
             except Unavailable as error:
-                return bootstrap in str(error)
+                return str(bootstrap) in str(error)
             return False
 
         wait_until(is_away)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.audiobook import free_ports
+from e2a.bus import KafkaServer
 from e2a.checkpoint import WorkerRecord
 from e2a.report import Report
 from samples.pack import BOOK as SAMPLE
@@ -34,7 +35,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(book: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Return the book as sequential mode makes it, without any server."""
     folder = tmp_path_factory.mktemp("sequential")
-    alone = Stack(folder, "127.0.0.1:1", "redis://127.0.0.1:1/0")
+    alone = Stack(folder, KafkaServer("127.0.0.1:1"), "redis://127.0.0.1:1/0")
     result = alone.produce(book, "--sequential", "--output-dir", folder)
     assert result.returncode == 0, result.stderr
     return (folder / "book.m4b").read_bytes()
@@ -70,7 +71,7 @@ def produce_in_background(running: Stack, book: Path) -> "subprocess.Popen[bytes
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_any_number_of_workers_makes_the_same_file(
-    workers: int, book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path
+    workers: int, book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
 ) -> None:
     """Distributed over one, two and four workers, the book equals the sequential one byte for byte."""
     with stack(tmp_path, kafka, redis, workers=workers, partitions=4) as running:
@@ -79,7 +80,7 @@ def test_any_number_of_workers_makes_the_same_file(
     assert (tmp_path / "book.m4b").read_bytes() == expected
 
 
-def test_several_formats_and_a_read_along_edition(kafka: str, redis: str, tmp_path: Path) -> None:
+def test_several_formats_and_a_read_along_edition(kafka: KafkaServer, redis: str, tmp_path: Path) -> None:
     """The sample book as M4B, MP3 and read-along edition at once: by two workers and by sequential mode, whatever of it
     is delivered is the same; asked for as MP3 by chapters afterwards, nothing is spoken again."""
     require("ffmpeg")
@@ -87,7 +88,7 @@ def test_several_formats_and_a_read_along_edition(kafka: str, redis: str, tmp_pa
     pack(SAMPLE, book)
     options = ("--output-format", "m4b", "--output-format", "mp3", "--read-along")
     alone.mkdir()
-    sequential = Stack(alone, "127.0.0.1:1", "redis://127.0.0.1:1/0").produce(
+    sequential = Stack(alone, KafkaServer("127.0.0.1:1"), "redis://127.0.0.1:1/0").produce(
         book, "--sequential", *options, "--output-dir", alone
     )
     assert sequential.returncode == 0, sequential.stderr
@@ -110,7 +111,9 @@ def test_several_formats_and_a_read_along_edition(kafka: str, redis: str, tmp_pa
     assert len(list((together / "by chapters/umbrellas").glob("* *.mp3"))) == 5
 
 
-def test_what_is_finished_can_be_heard(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_what_is_finished_can_be_heard(
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
+) -> None:
     """While a book is made its finished chapters are fetched, in order; it is the same book in the end."""
     with stack(tmp_path, kafka, redis, workers=1, partitions=1, SIMULATED_RTF=RTF * 2.5) as running:
         producing = produce_in_background(running, book)
@@ -133,7 +136,9 @@ def chapters_of(path: Path) -> list[str]:
     return [chapter["tags"]["title"] for chapter in found["chapters"]]
 
 
-def test_a_killed_worker_loses_nothing(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_a_killed_worker_loses_nothing(
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
+) -> None:
     """kill -9 of a worker in the middle of a part: another one makes it, and the book is the same."""
     with stack(tmp_path, kafka, redis, workers=2, partitions=2, SIMULATED_RTF=RTF * 2.5) as running:
         producing = produce_in_background(running, book)
@@ -145,7 +150,7 @@ def test_a_killed_worker_loses_nothing(book: Path, expected: bytes, kafka: str, 
 
 
 def test_a_worker_is_drained_works_again_and_ends(
-    book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
 ) -> None:
     """Drained in the middle of a book it ends its parts and is listed without partitions; another makes the same bytes.
     Told to work it has some again; told to stop, or by a signal while it is drained, it ends with code 0."""
@@ -190,7 +195,9 @@ def standing(running: Stack, name: str) -> tuple[str, bool] | None:
     return next(((worker.state, bool(worker.partitions or worker.express)) for worker in found), None)
 
 
-def test_a_killed_merger_loses_nothing(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_a_killed_merger_loses_nothing(
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
+) -> None:
     """kill -9 of the merger, and a new one: the book is the same."""
     with stack(tmp_path, kafka, redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running:
         producing = produce_in_background(running, book)
@@ -201,7 +208,9 @@ def test_a_killed_merger_loses_nothing(book: Path, expected: bytes, kafka: str, 
     assert (tmp_path / "book.m4b").read_bytes() == expected
 
 
-def test_an_emptied_redis_is_filled_again(book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_an_emptied_redis_is_filled_again(
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
+) -> None:
     """When Redis forgets everything in the middle, the merger reads it again from storage."""
     with stack(tmp_path, kafka, redis, workers=2, partitions=2, SIMULATED_RTF=RTF) as running:
         producing = produce_in_background(running, book)
@@ -212,7 +221,7 @@ def test_an_emptied_redis_is_filled_again(book: Path, expected: bytes, kafka: st
 
 
 def test_object_storage_holds_the_same_book(
-    book: Path, expected: bytes, kafka: str, redis: str, minio: str, tmp_path: Path
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, minio: str, tmp_path: Path
 ) -> None:
     """With MinIO instead of a directory, and a detached submission, the book is the same, and --status says so."""
     settings = {"STORAGE": "s3://e2e", "S3_ENDPOINT": minio}
@@ -229,7 +238,7 @@ def test_object_storage_holds_the_same_book(
 
 
 def test_the_same_command_again_just_fetches(
-    book: Path, expected: bytes, kafka: str, redis: str, tmp_path: Path
+    book: Path, expected: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
 ) -> None:
     """A finished book is fetched from storage although no server is left."""
     with stack(tmp_path, kafka, redis, workers=1, partitions=1) as running:
@@ -243,7 +252,7 @@ def test_the_same_command_again_just_fetches(
 
 
 def test_a_book_that_cannot_be_spoken_fails_with_the_reason_and_can_be_repaired(
-    book: Path, kafka: str, redis: str, tmp_path: Path
+    book: Path, kafka: KafkaServer, redis: str, tmp_path: Path
 ) -> None:
     """A book for an engine that no worker has ends failed, exit code 2; with the right worker it is made."""
     with stack(tmp_path, kafka, redis, workers=1, partitions=1) as running:

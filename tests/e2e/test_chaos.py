@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from e2a.bus import KafkaServer
 from e2a.plan import BITRATE, Plan
 from e2a.storage import S3Store, keys
 from e2a.topics import DEAD_LETTERS
@@ -51,7 +52,7 @@ def await_book(running: Cluster) -> None:
 
 def assert_untouched(running: Cluster, made: Path, expected: bytes, plan: Plan) -> None:
     """Check that the book is the undisturbed one, announced once, that nothing was given up, and nobody crashed."""
-    kafka = running.servers["kafka"].address
+    kafka = KafkaServer(running.servers["kafka"].address)
     assert (made / "book.m4b").read_bytes() == expected
     assert read_topic(kafka, DEAD_LETTERS) == []
     assert announced(kafka)[plan.book_id] == 1
@@ -108,7 +109,7 @@ def test_a_worker_that_comes_back_from_the_dead(book: Path, plan: Plan, expected
     with cluster(tmp_path, workers=2, SIMULATED_RTF=RTF, SESSION_TIMEOUT=2) as running:
         store, notes = store_of(running), running.running.notes
         part_of = {each.say: part for part in plan.parts for each in part.sentences[2:5]}
-        with Offsets(running.servers["kafka"].address) as offsets:
+        with Offsets(KafkaServer(running.servers["kafka"].address)) as offsets:
             running.submit("book", book, tmp_path / "made")
             wait_until(lambda: any(note.who == "w0" and note.of in part_of for note in notes()[-2:]))
             zombie = running.supervisor.process("w0")

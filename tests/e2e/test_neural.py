@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from deploy.local.audiobook import free_ports
+from e2a.bus import KafkaServer
 from tests.epubs import made_epub
 from tests.servers import require, wait_until
 from tests.stack import Stack, stack
@@ -42,13 +43,13 @@ def xtts(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def alone(book: Path, settings: Settings, folder: Path, *arguments: object) -> bytes:
     """Return the book as sequential mode makes it, without any server."""
     folder.mkdir()
-    made = Stack(folder, "127.0.0.1:1", "redis://127.0.0.1:1/0", **settings)
+    made = Stack(folder, KafkaServer("127.0.0.1:1"), "redis://127.0.0.1:1/0", **settings)
     result = made.produce(book, "--sequential", "--output-dir", folder, *arguments)
     assert result.returncode == 0, result.stderr
     return (folder / "book.m4b").read_bytes()
 
 
-def test_a_book_by_a_coqui_model(book: Path, vits: Settings, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_a_book_by_a_coqui_model(book: Path, vits: Settings, kafka: KafkaServer, redis: str, tmp_path: Path) -> None:
     """Two workers with a VITS make the book that sequential mode makes, its report lists what was said again, and the
     health page says with what and how lately a worker spoke."""
     expected = alone(book, vits, tmp_path / "alone", "--voice", "bob")
@@ -74,7 +75,9 @@ def test_a_book_by_a_coqui_model(book: Path, vits: Settings, kafka: str, redis: 
     assert 0 <= health["last_take_seconds"] < 300
 
 
-def test_a_book_by_xtts_survives_a_kill(book: Path, xtts: Settings, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_a_book_by_xtts_survives_a_kill(
+    book: Path, xtts: Settings, kafka: KafkaServer, redis: str, tmp_path: Path
+) -> None:
     """kill -9 of a worker that decodes four sentences at once, in the voice of a recording: the tokens are those of
     one at a time, so every chapter is as long to the sample, and the same sentences were said again."""
     clip = tmp_path / "voice.wav"
@@ -94,7 +97,7 @@ def test_a_book_by_xtts_survives_a_kill(book: Path, xtts: Settings, kafka: str, 
 
 
 def test_a_book_that_the_model_cannot_say_fails_with_the_reason(
-    book: Path, vits: Settings, kafka: str, redis: str, tmp_path: Path
+    book: Path, vits: Settings, kafka: KafkaServer, redis: str, tmp_path: Path
 ) -> None:
     """A voice that the model has not, and another model than the workers have: exit code 2, named, and no file."""
     with stack(tmp_path, kafka, redis, workers=1, partitions=1, **vits) as running:

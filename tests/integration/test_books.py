@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from e2a import log, service
-from e2a.bus import Admin, KafkaPublisher, read_letters
+from e2a.bus import Admin, KafkaPublisher, KafkaServer, config, read_letters
 from e2a.errors import ExitCode
 from e2a.messages import BookPlanned, chapter_job, dead_letter, encode
 from e2a.storage import DirectoryStore, keys
@@ -23,7 +23,7 @@ Books = Callable[..., str]
 
 
 @pytest.fixture
-def stack(tmp_path: Path, kafka: str, redis: str) -> Iterator[Stack]:
+def stack(tmp_path: Path, kafka: KafkaServer, redis: str) -> Iterator[Stack]:
     require("ffmpeg")
     empty_topics(kafka, 1)
     running = Stack(tmp_path, kafka, redis, PARTITIONS=1)
@@ -48,7 +48,7 @@ def books(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-def test_books_and_dead_letters(stack: Stack, kafka: str, books: Books, tmp_path: Path) -> None:
+def test_books_and_dead_letters(stack: Stack, kafka: KafkaServer, books: Books, tmp_path: Path) -> None:
     """A book is paused, goes on, and is tried again where it failed; then nothing of it is left anywhere."""
     plan = a_plan((1,))
     put_plan(DirectoryStore(tmp_path / "storage", patience=1), plan)
@@ -85,7 +85,7 @@ def test_books_and_dead_letters(stack: Stack, kafka: str, books: Books, tmp_path
     assert list(DirectoryStore(tmp_path / "storage", patience=1).list(keys.book(plan.book_id, ""))) == []
 
 
-def test_letters_are_read_without_taking_them(kafka: str) -> None:
+def test_letters_are_read_without_taking_them(kafka: KafkaServer) -> None:
     """Dead letters are numbered by their offsets, may be read from any of them, and again; without a topic are none."""
     empty_topics(kafka, 1)
     letters = [dead_letter(b"{", reason=reason, source="test") for reason in ("one", "two", "three")]
@@ -94,7 +94,7 @@ def test_letters_are_read_without_taking_them(kafka: str) -> None:
         found = list(read_letters(kafka, 10, first))
         assert [letter.number for letter in found] == list(range(first, 3))
         assert [letter.letter for letter in found] == letters[first:]
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(config.client(kafka))
     admin.delete_topics([DEAD_LETTERS])[DEAD_LETTERS].result(30)
     wait_until(lambda: DEAD_LETTERS not in Admin(kafka, patience=30).partitions())
     assert list(read_letters(kafka, 10)) == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 
-from e2a.bus import Admin, JobConsumer, KafkaPublisher
+from e2a.bus import Admin, JobConsumer, KafkaPublisher, KafkaServer, config
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.messages import ChapterJob, PartDone, decode, encode
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, topics
@@ -63,15 +63,15 @@ class Hands:
         )
 
 
-def a_consumer(bootstrap: str, handle: Callable[..., PartDone | None], **options: Any) -> JobConsumer:
+def a_consumer(bootstrap: KafkaServer, handle: Callable[..., PartDone | None], **options: Any) -> JobConsumer:
     """Return a consumer that has not begun."""
     given: dict[str, Any] = {"worker": "hands", "session_timeout": 6, "grace": 0.0}
     publisher = KafkaPublisher(bootstrap, patience=30)
-    return JobConsumer(bootstrap=bootstrap, publisher=publisher, handle=handle, **(given | options))
+    return JobConsumer(server=bootstrap, publisher=publisher, handle=handle, **(given | options))
 
 
 @contextmanager
-def consuming(bootstrap: str, handle: Callable[..., PartDone | None], **options: Any) -> Iterator[JobConsumer]:
+def consuming(bootstrap: KafkaServer, handle: Callable[..., PartDone | None], **options: Any) -> Iterator[JobConsumer]:
     """Run a consumer in a thread until the block ends."""
     consumer = a_consumer(bootstrap, handle, **options)
     stop = threading.Event()
@@ -86,22 +86,22 @@ def consuming(bootstrap: str, handle: Callable[..., PartDone | None], **options:
 
 
 @pytest.fixture
-def bootstrap(kafka: str) -> str:
+def bootstrap(kafka: KafkaServer) -> KafkaServer:
     empty_topics(kafka, PARTITIONS)
     return kafka
 
 
-def send(bootstrap: str, *jobs: tuple[int, int]) -> None:
+def send(bootstrap: KafkaServer, *jobs: tuple[int, int]) -> None:
     """Publish jobs, each given as (partition, part)."""
     send_raw(bootstrap, CHAPTERS, [(partition, encode(a_job(a_part(part)))) for partition, part in jobs])
 
 
-def events(bootstrap: str) -> list[int]:
+def events(bootstrap: KafkaServer) -> list[int]:
     """Return the parts of which there are events, sorted."""
     return sorted(decode(raw).part for raw in read_topic(bootstrap, EVENTS))  # type: ignore[union-attr]
 
 
-def test_two_jobs_are_in_hand_and_no_third(bootstrap: str) -> None:
+def test_two_jobs_are_in_hand_and_no_third(bootstrap: KafkaServer) -> None:
     """While two jobs are worked on the rest waits; the next is begun when one is done."""
     hands = Hands()
     send(bootstrap, (0, 0), (0, 1), (0, 2), (0, 3))
@@ -114,7 +114,7 @@ def test_two_jobs_are_in_hand_and_no_third(bootstrap: str) -> None:
     assert events(bootstrap) == [0, 1, 2, 3]
 
 
-def test_a_later_job_is_not_committed_before_an_earlier_one(bootstrap: str) -> None:
+def test_a_later_job_is_not_committed_before_an_earlier_one(bootstrap: KafkaServer) -> None:
     """A job that finishes first waits for its predecessor: a commit never passes unfinished work."""
     hands = Hands()
     send(bootstrap, (0, 0), (0, 1))
@@ -125,7 +125,9 @@ def test_a_later_job_is_not_committed_before_an_earlier_one(bootstrap: str) -> N
     assert events(bootstrap) == []
 
 
-def test_stop_finishes_the_job_in_hand_within_the_grace(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_finishes_the_job_in_hand_within_the_grace(
+    bootstrap: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stopping worker commits the first job in hand when it ends in time, and gives back the second."""
     hands = Hands()
     monkeypatch.setattr("e2a.bus.consumer.wait", hands.finish_then_wait(0))
@@ -136,7 +138,7 @@ def test_stop_finishes_the_job_in_hand_within_the_grace(bootstrap: str, monkeypa
     assert events(bootstrap) == [0]
 
 
-def test_what_was_given_back_is_done_by_the_next(bootstrap: str) -> None:
+def test_what_was_given_back_is_done_by_the_next(bootstrap: KafkaServer) -> None:
     """A job that a stopping worker gave back is not lost."""
     slow, quick = Hands(), Hands()
     send(bootstrap, (0, 0), (1, 1))
@@ -150,7 +152,7 @@ def test_what_was_given_back_is_done_by_the_next(bootstrap: str) -> None:
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_joiner_takes_a_partition_without_work_done_twice(
-    bootstrap: str, monkeypatch: pytest.MonkeyPatch, protocol: str
+    bootstrap: KafkaServer, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
     """When a partition moves, its owner waits for the job in hand and commits it; the joiner is not given it."""
     owner, joiner = Hands(), Hands()
@@ -171,7 +173,7 @@ import sys, threading
 from e2a import log
 from tests.integration.test_consumer import Hands, a_consumer
 log.configure("error")
-consumer = a_consumer(sys.argv[1], Hands().handle, protocol=sys.argv[2], session_timeout=1)
+consumer = a_consumer(KafkaServer(sys.argv[1]), Hands().handle, protocol=sys.argv[2], session_timeout=1)
 threading.Thread(target=consumer.run, args=(threading.Event(),), daemon=True).start()
 while not (consumer.partitions and consumer.express):
     threading.Event().wait(0.05)
@@ -181,11 +183,11 @@ threading.Event().wait()
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_the_partitions_of_a_killed_worker_move(bootstrap: str, protocol: str) -> None:
+def test_the_partitions_of_a_killed_worker_move(bootstrap: KafkaServer, protocol: str) -> None:
     """What a worker had that was killed is done by another after the session: of both topics, under both protocols."""
     hands = Hands()
     hands.finish(0, 1)
-    command = [sys.executable, "-c", KILLED, bootstrap, protocol]
+    command = [sys.executable, "-c", KILLED, str(bootstrap), protocol]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as killed:
         try:
             assert killed.stdout is not None
@@ -199,7 +201,7 @@ def test_the_partitions_of_a_killed_worker_move(bootstrap: str, protocol: str) -
     assert events(bootstrap) == [0, 1]
 
 
-def test_a_topic_that_is_made_anew_is_consumed_by_a_running_worker(bootstrap: str) -> None:
+def test_a_topic_that_is_made_anew_is_consumed_by_a_running_worker(bootstrap: KafkaServer) -> None:
     """Jobs of a topic that was deleted and made again are done without a restart, from the first one on; librdkafka
     alone would go on at the old offset."""
     hands = Hands()
@@ -214,7 +216,7 @@ def test_a_topic_that_is_made_anew_is_consumed_by_a_running_worker(bootstrap: st
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_a_session_that_the_brokers_refuse_ends_the_worker(bootstrap: str, protocol: str) -> None:
+def test_a_session_that_the_brokers_refuse_ends_the_worker(bootstrap: KafkaServer, protocol: str) -> None:
     """A setting that can never work is named at the start; it is not waited for."""
     consumer = a_consumer(bootstrap, Hands().handle, protocol=protocol, session_timeout=0.5)
     with pytest.raises(UserError, match="E2A_SESSION_TIMEOUT") as ended:
@@ -222,7 +224,7 @@ def test_a_session_that_the_brokers_refuse_ends_the_worker(bootstrap: str, proto
     assert ended.value.code == ExitCode.CONFIG
 
 
-def test_a_partition_that_comes_back_is_delivered(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_that_comes_back_is_delivered(bootstrap: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A partition that moved away while it was paused, and came back, is no longer paused: its jobs are done."""
     monkeypatch.setattr("e2a.bus.membership.LOOK_AHEAD", 2)
     monkeypatch.setattr("e2a.bus.membership.REVOKE_PATIENCE", 0.1)
@@ -236,7 +238,7 @@ def test_a_partition_that_comes_back_is_delivered(bootstrap: str, monkeypatch: p
         wait_until(lambda: committed(bootstrap, PARTITIONS) == [8, 8])
 
 
-def test_new_partitions_reach_a_running_worker(bootstrap: str) -> None:
+def test_new_partitions_reach_a_running_worker(bootstrap: KafkaServer) -> None:
     """Partitions added later are owned, and their jobs are done, without a restart."""
     hands = Hands()
     hands.finish(7)
@@ -248,16 +250,16 @@ def test_new_partitions_reach_a_running_worker(bootstrap: str) -> None:
     assert events(bootstrap) == [7]
 
 
-def test_jobs_wait_for_ever(bootstrap: str) -> None:
+def test_jobs_wait_for_ever(bootstrap: KafkaServer) -> None:
     """Jobs and dead letters do not run out, however long no worker is there; events are kept for a week."""
     resources = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in topics(PARTITIONS)]
-    client = AdminClient({"bootstrap.servers": bootstrap})
+    client = AdminClient(config.client(bootstrap))
     answers = client.describe_configs(resources)
     kept = {resource.name: answer.result(30)["retention.ms"].value for resource, answer in answers.items()}
     assert kept == {CHAPTERS: "-1", EXPRESS: "-1", DEAD_LETTERS: "-1", EVENTS: str(7 * 24 * 3600 * 1000)}
 
 
-def test_topics_may_be_ensured_by_many_at_once(kafka: str) -> None:
+def test_topics_may_be_ensured_by_many_at_once(kafka: KafkaServer) -> None:
     """Services that start together do not get into each other's way."""
     empty_topics(kafka, PARTITIONS)
     problems = []
@@ -280,6 +282,6 @@ def test_topics_may_be_ensured_by_many_at_once(kafka: str) -> None:
 def test_kafka_that_is_away_is_named() -> None:
     """A broker that does not answer is a Retryable with its address."""
     with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: "):
-        Admin("127.0.0.1:1", patience=0.5).partitions()
+        Admin(KafkaServer("127.0.0.1:1"), patience=0.5).partitions()
     with pytest.raises(Retryable, match="Kafka 127.0.0.1:1: 1 of 1 messages not acknowledged: "):
-        KafkaPublisher("127.0.0.1:1", patience=0.5).send(EVENTS, [a_job(a_part(0))])
+        KafkaPublisher(KafkaServer("127.0.0.1:1"), patience=0.5).send(EVENTS, [a_job(a_part(0))])

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from e2a.bus import Admin, KafkaPublisher
+from e2a.bus import Admin, KafkaPublisher, KafkaServer, config
 from e2a.messages import BookDone, BookPlanned, ChapterJob, DeadLetter, PartialWanted, decode
 from e2a.plan import BITRATE
 from e2a.storage import DirectoryStore, keys, read_report
@@ -24,7 +24,7 @@ from tests.unit.builders import a_part_done, a_part_failed, a_plan
 class Scene:
     """A merger beside a store in which a book is planned and its parts are made by hand."""
 
-    def __init__(self, folder: Path, kafka: str, redis: str) -> None:
+    def __init__(self, folder: Path, kafka: KafkaServer, redis: str) -> None:
         self.kafka = kafka
         self.stack = Stack(folder, kafka, redis, PARTITIONS=1)
         self.store = DirectoryStore(folder / "storage", patience=1)
@@ -53,7 +53,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, kafka: str, redis: str) -> Iterator[Scene]:
+def scene(tmp_path: Path, kafka: KafkaServer, redis: str) -> Iterator[Scene]:
     require("ffmpeg")
     empty_topics(kafka, 1)
     made = Scene(tmp_path, kafka, redis)
@@ -203,9 +203,9 @@ def test_a_part_that_fails_too_often_is_given_up(scene: Scene) -> None:
     assert book.reason == "1 parts missing, in chapters 1: no memory"
 
 
-def commit(kafka: str, offset: int) -> None:
+def commit(kafka: KafkaServer, offset: int) -> None:
     """Commit an offset in all partitions of the topic of events, as the group of the mergers."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": MERGER_GROUP, "enable.auto.commit": False})
+    consumer = Consumer(config.client(kafka) | {"group.id": MERGER_GROUP, "enable.auto.commit": False})
     partitions = [TopicPartition(EVENTS, partition, offset) for partition in range(EVENT_PARTITIONS)]
     consumer.commit(offsets=partitions, asynchronous=False)
     consumer.close()
@@ -222,7 +222,7 @@ def test_events_of_topics_that_were_made_anew(scene: Scene) -> None:
     wait_until(
         lambda: [part.state for part in scene.stack.checkpoint.parts(scene.plan.book_id).values()][:1] == ["failed"]
     )
-    client = AdminClient({"bootstrap.servers": scene.kafka})
+    client = AdminClient(config.client(scene.kafka))
     for future in client.delete_topics([EVENTS, CHAPTERS, EXPRESS]).values():
         future.result(30)
     wait_until(lambda: {EVENTS, CHAPTERS, EXPRESS} <= set(Admin(scene.kafka, patience=30).partitions()))

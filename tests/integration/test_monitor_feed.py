@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from e2a.bus import KafkaPublisher, event_tail, letter_tail, read_letters
+from e2a.bus import KafkaPublisher, KafkaServer, event_tail, letter_tail, read_letters
 from e2a.checkpoint import part_lease, progress
 from e2a.messages import BookPlanned, PartDone, chapter_job, dead_letter, decode, encode
 from e2a.plan import BITRATE, Plan
@@ -36,7 +36,7 @@ class Truth:
         kafka: host:port of its broker.
     """
 
-    def __init__(self, running: Stack, kafka: str) -> None:
+    def __init__(self, running: Stack, kafka: KafkaServer) -> None:
         self.checkpoint = running.checkpoint
         self.kafka = kafka
         self.store = DirectoryStore(running.folder / "storage", 1)
@@ -85,7 +85,7 @@ class Truth:
 
 
 @pytest.fixture(scope="module")
-def running(kafka: str, redis: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running(kafka: KafkaServer, redis: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     require("ffmpeg")
     folder = tmp_path_factory.mktemp("monitor")
     made_epub(folder / "book.epub", chapters=CHAPTERS, characters=800)
@@ -93,7 +93,7 @@ def running(kafka: str, redis: str, tmp_path_factory: pytest.TempPathFactory) ->
         yield pipeline
 
 
-def a_feed(running: Stack, kafka: str) -> Feed:
+def a_feed(running: Stack, kafka: KafkaServer) -> Feed:
     """Return a feed that reads when it is told to, all of it each time."""
     return Feed(
         checkpoint=running.checkpoint,
@@ -104,7 +104,7 @@ def a_feed(running: Stack, kafka: str) -> Feed:
     )
 
 
-def test_figures_are_the_truth(running: Stack, kafka: str) -> None:
+def test_figures_are_the_truth(running: Stack, kafka: KafkaServer) -> None:
     """Half made and paused, and when it is finished, all that the page shows of a book is what its sources say."""
     truth, feed = Truth(running, kafka), a_feed(running, kafka)
     assert feed.shelf() == ()
@@ -244,7 +244,7 @@ def agree_of_disagreement(feed: Feed, truth: Truth) -> None:
 def agree_after_restarts(feed: Feed, truth: Truth, running: Stack) -> None:
     """A feed that is opened later, with its own threads, shows the same history; an emptied Redis changes no book."""
     settings = MonitorSettings(
-        kafka_bootstrap=truth.kafka,
+        kafka_bootstrap=str(truth.kafka),
         redis_url=running.env["E2A_REDIS_URL"],
         storage=str(running.folder / "storage"),
         monitor_refresh=0.02,
@@ -267,7 +267,7 @@ def _timeless(row: BookRow) -> dict[str, object]:
     return row.model_dump(exclude={"age", "speed"})
 
 
-def test_failures_are_the_truth(running: Stack, kafka: str) -> None:
+def test_failures_are_the_truth(running: Stack, kafka: KafkaServer) -> None:
     """A part that waits to be tried again, and one that has failed, are so on all pages, with reason and worker."""
     truth, feed = Truth(running, kafka), a_feed(running, kafka)
     plan = a_plan((2,), book_id="aaaa000000000001", title="Persuasion")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from e2a.bus import KafkaServer
 from e2a.errors import ExitCode, UserError
 from e2a.settings import MonitorSettings, environment_for
 from e2a.storage import DirectoryStore, book_ids, read_order, read_plan
@@ -90,10 +91,12 @@ def test_servers_that_are_away(desk: Desk, book: bytes, tmp_path: Path) -> None:
     assert "Redis 127.0.0.1:1" in upload.message
 
 
-def test_a_book_that_is_sent_is_on_the_shelf(desk: Desk, book: bytes, kafka: str, redis: str, tmp_path: Path) -> None:
+def test_a_book_that_is_sent_is_on_the_shelf(
+    desk: Desk, book: bytes, kafka: KafkaServer, redis: str, tmp_path: Path
+) -> None:
     """A book that is sent twice is one book of the servers that the page shows, and may be urgent the second time."""
     storage = tmp_path / "storage"
-    uploads = desk(patience=60, kafka_bootstrap=kafka, redis_url=redis, storage=str(storage), partitions=1)
+    uploads = desk(patience=60, kafka_bootstrap=str(kafka), redis_url=redis, storage=str(storage), partitions=1)
     for urgent in (False, True):
         assert sent(uploads, data=book, options=UploadOptions(speed=1.5, urgent=urgent)).state == "submitted"
     store = DirectoryStore(storage, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from e2a.bus import consumer, membership
+from e2a.bus import KafkaServer, consumer, membership
 from e2a.bus.consumer import JobConsumer
 from e2a.messages import ChapterJob, Event, encode
 from e2a.testing import MemoryBroker
@@ -165,6 +165,6 @@ class Loop:
         self._patch.setattr(membership, "Consumer", lambda config: groups[config["group.id"]])
         self._patch.setattr(membership, "COMMIT_PAUSE", 0.0)
         self._patch.setattr(consumer, "TopicIds", lambda *_: Identities([script, express]))
-        given: dict[str, Any] = {"bootstrap": "nowhere", "worker": "w0", "session_timeout": 6, "grace": 0.0}
+        given: dict[str, Any] = {"server": KafkaServer("nowhere"), "worker": "w0", "session_timeout": 6, "grace": 0.0}
         JobConsumer(publisher=self.broker, handle=handle, **(given | options)).run(stop, drain)
         return self.broker

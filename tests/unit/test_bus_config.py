@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from e2a.bus import config
+from e2a.bus import KafkaServer, config
 from e2a.testing import Clock
 from e2a.topics import QUEUES
+
+SERVER = KafkaServer("b:1")
 
 
 @pytest.fixture
@@ -57,13 +59,13 @@ def test_one_limit_for_all_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every client logs to one logger, which is limited once."""
     logger = logging.getLogger("librdkafka")
     monkeypatch.setattr(logger, "filters", [])
-    assert config.client("b:1")["logger"] is config.producer("b:1", 10.0)["logger"] is logger
+    assert config.client(SERVER)["logger"] is config.producer(SERVER, 10.0)["logger"] is logger
     assert [type(limit) for limit in logger.filters] == [config.RateLimit]
 
 
 def test_settings_that_safety_rests_on() -> None:
     """Nothing is committed behind our back, nothing counts that is not acknowledged, and keys go where Faust looks."""
-    consumer, producer = config.consumer("b:1", "g", 6.0), config.producer("b:1", 10.0)
+    consumer, producer = config.consumer(SERVER, "g", 6.0), config.producer(SERVER, 10.0)
     assert (consumer["enable.auto.commit"], consumer["enable.auto.offset.store"]) == (False, False)
     assert (consumer["group.id"], consumer["auto.offset.reset"]) == ("g", "earliest")
     assert (producer["acks"], producer["enable.idempotence"]) == ("all", True)
@@ -72,13 +74,13 @@ def test_settings_that_safety_rests_on() -> None:
 
 def test_heartbeats_fit_into_a_session() -> None:
     """The session is given in milliseconds and has room for four heartbeats."""
-    consumer = config.consumer("b:1", "g", 6.0)
+    consumer = config.consumer(SERVER, "g", 6.0)
     assert (consumer["session.timeout.ms"], consumer["heartbeat.interval.ms"]) == (6000, 1500)
 
 
 def test_a_group_of_kip_848_has_its_session_itself() -> None:
     """librdkafka refuses what the brokers decide there; what safety rests on stays."""
-    classic, consumer = (config.consumer("b:1", "g", 6.0, protocol) for protocol in ("classic", "consumer"))
+    classic, consumer = (config.consumer(SERVER, "g", 6.0, protocol) for protocol in ("classic", "consumer"))
     assert set(classic) - set(consumer) == {
         "session.timeout.ms",
         "heartbeat.interval.ms",
@@ -89,6 +91,6 @@ def test_a_group_of_kip_848_has_its_session_itself() -> None:
 
 def test_a_reader_commits_nothing() -> None:
     """Whoever only looks leaves the offsets of the groups alone."""
-    reader = config.reader("b:1")
+    reader = config.reader(SERVER)
     assert (reader["enable.auto.commit"], reader["enable.auto.offset.store"]) == (False, False)
     assert reader["group.id"] not in QUEUES.values()

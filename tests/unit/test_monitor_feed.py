@@ -340,10 +340,10 @@ def test_orders_of_storage(cluster: Cluster) -> None:
 def opened(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Feed:
     """Return a feed of the cluster that reads by itself."""
     made: dict[str, Callable[..., object]] = {
-        "RedisCheckpoint": lambda _url: cluster.checkpoint,
+        "open_checkpoint": lambda _settings: cluster.checkpoint,
         "open_store": lambda _settings: cluster.store,
-        "event_tail": lambda _bootstrap, _patience: cluster.broker.event_tail(),
-        "letter_tail": lambda _bootstrap, _patience: cluster.broker.letter_tail(),
+        "event_tail": lambda _server, _patience: cluster.broker.event_tail(),
+        "letter_tail": lambda _server, _patience: cluster.broker.letter_tail(),
     }
     for name, make in made.items():
         monkeypatch.setattr(module, name, make)
