@@ -4,8 +4,11 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from e2a.bus import KafkaServer, config
+from e2a.errors import ExitCode, UserError
+from e2a.settings import Settings
 from e2a.testing import Clock
 from e2a.topics import QUEUES
 
@@ -94,3 +97,49 @@ def test_a_reader_commits_nothing() -> None:
     reader = config.reader(SERVER)
     assert (reader["enable.auto.commit"], reader["enable.auto.offset.store"]) == (False, False)
     assert reader["group.id"] not in QUEUES.values()
+
+
+SECURE = KafkaServer("b:1", tls=True, username="synth", password=SecretStr("hush"), ca_file="/ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("server", "protocol"),
+    [
+        (SERVER, "PLAINTEXT"),
+        (SERVER._replace(tls=True), "SSL"),
+        (SECURE._replace(tls=False), "SASL_PLAINTEXT"),
+        (SECURE, "SASL_SSL"),
+    ],
+    ids=["open", "tls", "user", "both"],
+)
+def test_how_a_server_is_spoken_to(server: KafkaServer, protocol: str) -> None:
+    """TLS and a user are said only where they are set, and a CA file only with TLS."""
+    said = config.client(server)
+    assert said["security.protocol"] == protocol
+    assert said.get("ssl.ca.location") == ("/ca.pem" if server is SECURE else None)
+    user = (said.get("sasl.mechanism"), said.get("sasl.username"), said.get("sasl.password"))
+    assert user == (("SCRAM-SHA-512", "synth", "hush") if server.username else (None, None, None))
+
+
+def test_a_server_does_not_tell_its_password() -> None:
+    """Its text is its address, and its representation has no password in it."""
+    assert f"Kafka {SECURE}" == "Kafka b:1"
+    assert "hush" not in repr(SECURE)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [({"kafka_username": "synth"}, "E2A_KAFKA_PASSWORD"), ({"kafka_password": "hush"}, "E2A_KAFKA_USERNAME")],
+)
+def test_a_user_has_a_password(given: dict[str, str], missing: str) -> None:
+    """A user without a password, or a password without a user, is a mistake that is named."""
+    with pytest.raises(UserError, match=f"^{missing} is not set: ") as refused:
+        KafkaServer.of(Settings(**given))
+    assert refused.value.code == ExitCode.CONFIG
+
+
+def test_the_server_of_settings() -> None:
+    """What the settings say of Kafka is in the value; without them it is an open one."""
+    given = {"kafka_bootstrap": "b:1", "kafka_tls": True, "kafka_username": "synth", "kafka_password": "hush"}
+    assert KafkaServer.of(Settings(**given)) == SECURE._replace(ca_file="")
+    assert KafkaServer.of(Settings()) == KafkaServer("127.0.0.1:9092")

@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from e2a import service
-from e2a.errors import ExitCode, Poison, Retryable, UserError
+from e2a.errors import ExitCode, Poison, Refused, Retryable, UserError
 
 SELF_SIGNALLED = """
 import os, signal
@@ -77,6 +77,7 @@ def test_the_command_chooses(code: ExitCode, capsys: pytest.CaptureFixture[str])
         (UserError("no such file", ExitCode.NO_INPUT), ExitCode.NO_INPUT),
         (UserError("no such setting", ExitCode.CONFIG), ExitCode.CONFIG),
         (Retryable("Kafka 127.0.0.1:9092: away"), ExitCode.UNAVAILABLE),
+        (Refused("Kafka 127.0.0.1:9092: wrong password"), ExitCode.CONFIG),
     ],
 )
 def test_expected_failure(error: Exception, code: ExitCode, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,18 @@ from e2a.settings import (
 )
 
 SERVICES = [ProducerSettings, SynthSettings, MergerSettings, MonitorSettings]
+AUTHORITY = """-----BEGIN CERTIFICATE-----
+MIIBmTCCAT6gAwIBAgIUV+Obk07cvNMfbEffOvPXXSp469cwCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNZTJhIGF1dGhvcml0eTAeFw0yNjExMjcwMzA3MzFaFw0zNjEx
+MjQwMzA3MzFaMBgxFjAUBgNVBAMMDWUyYSBhdXRob3JpdHkwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAAQG+MpSoNukIgVaAkv88Cq6FJuET2el2yAn3EbFTUAQLcF3
+bn6PAxTaIGYZwbXspbLDV5hZEjG3mpJl9dVxd8JSo2YwZDAdBgNVHQ4EFgQU2SJ4
+6TpiC8kRBsuoP6PdFQFc2bIwHwYDVR0jBBgwFoAU2SJ46TpiC8kRBsuoP6PdFQFc
+2bIwEgYDVR0TAQH/BAgwBgEB/wIBADAOBgNVHQ8BAf8EBAMCAQYwCgYIKoZIzj0E
+AwIDSQAwRgIhAJqyWLbrrGHkURsiZyshcg0a3GsP7p8803nZonR+k3PoAiEAvgoJ
+QmAIzzNGbpKN/CVW4SPlqyxeF6+vLIsRbGDiQkA=
+-----END CERTIFICATE-----
+"""
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
@@ -129,6 +141,36 @@ def test_another_program_uses_the_same_storage(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.chdir(tmp_path)
     assert environment_for(Settings(storage="books"))["E2A_STORAGE"] == str(tmp_path / "books")
     assert environment_for(Settings(storage="s3://books"))["E2A_STORAGE"] == "s3://books"
+
+
+def test_another_program_proves_itself_as_this_one_does() -> None:
+    """The passwords of the servers go on as they are, and those of the settings are not shown."""
+    given = {
+        "kafka_username": "monitor",
+        "kafka_password": "hush1",
+        "redis_password": "hush2",
+        "s3_secret_key": "hush3",
+    }
+    settings = Settings(**given)
+    assert environment_for(settings).items() >= {f"E2A_{name.upper()}": value for name, value in given.items()}.items()
+    assert "hush" not in repr(settings)
+
+
+def test_a_ca_file_is_read_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is not there, or holds no certificate, ends the command with CONFIG, and the variable is named."""
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for file in (tmp_path / "none.pem", tmp_path / "ca.pem", tmp_path):
+        monkeypatch.setenv("E2A_CA_FILE", str(file))
+        with pytest.raises(UserError, match=re.escape(f"setting E2A_CA_FILE = '{file}': no certificate")) as refused:
+            load(SynthSettings, [])
+        assert refused.value.code == ExitCode.CONFIG
+
+
+def test_a_ca_file_is_found_from_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file is named by its whole path, for a program that is begun elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("ca.pem").write_text(AUTHORITY)
+    assert environment_for(Settings(ca_file="ca.pem"))["E2A_CA_FILE"] == str(tmp_path / "ca.pem")
 
 
 def test_page_is_up_to_date() -> None:
