@@ -15,6 +15,31 @@ from synth_consumer.vitals import Machine
 logger = log.get(__name__)
 
 
+class Start:
+    """What a worker says of itself before its engine is there. Thread-safe.
+
+    Args:
+        worker: its name.
+    """
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._problem = ""
+
+    def waits(self, problem: str) -> None:
+        """It waits for something, or, where that is empty, for nothing any more; both are logged."""
+        if problem:
+            logger.warning("worker.waits", problem=problem)
+        elif self._problem:
+            logger.info("worker.goes_on")
+        self._problem = problem
+        metrics.PROBLEM.set(bool(problem))
+
+    def health(self) -> dict[str, object]:
+        """Return what the health page says."""
+        return {"service": "e2a-synth", "worker": self._worker, "state": "starting", "problem": self._problem}
+
+
 class Status:
     """The worker's own record, changed by its threads and sent by its heartbeat. Thread-safe.
 

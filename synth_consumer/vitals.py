@@ -12,6 +12,7 @@ from prometheus_client import Gauge
 
 from e2a import log, metrics
 from e2a.checkpoint import GpuRecord
+from e2a.errors import ExitCode, UserError
 
 PATIENCE = 1.0
 """Seconds to wait for a driver. Who looks at a GPU renews leases too, and a driver in trouble may hang."""
@@ -119,6 +120,27 @@ class Gpu:
             temperature=_if_known(lambda: pynvml.nvmlDeviceGetTemperature(self._handle, pynvml.NVML_TEMPERATURE_GPU)),
             power=_if_known(lambda: pynvml.nvmlDeviceGetPowerUsage(self._handle) / 1000),  # it says milliwatts
         )
+
+
+def gpus() -> tuple[str, ...]:
+    """Return the UUIDs of the GPUs that this process may use, in the order of the PCI bus; of those only that answer.
+
+    Raises:
+        UserError: NVIDIA's library or driver is missing or fails (exit code UNAVAILABLE).
+    """
+    try:
+        pynvml.nvmlInit()
+        return tuple(uuid for number in range(pynvml.nvmlDeviceGetCount()) if (uuid := _uuid(number)))
+    except pynvml.NVMLError as error:
+        raise UserError(f"no GPU can be looked for, NVIDIA's driver says: {error}", ExitCode.UNAVAILABLE) from error
+
+
+def _uuid(number: int) -> str:
+    try:
+        return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(number)))
+    except pynvml.NVMLError as error:
+        logger.warning("vitals.no_gpu", gpu=number, reason=str(error))
+        return ""
 
 
 def _if_known(question: Callable[[], float]) -> float | None:

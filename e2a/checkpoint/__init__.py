@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from e2a.checkpoint.leases import PART, LeaseKeeper, assembly_lease, excerpt_lease, part_lease
+from e2a.checkpoint.leases import PART, LeaseKeeper, Leases, assembly_lease, excerpt_lease, gpu_lease, part_lease
 from e2a.checkpoint.records import (
     ACTIVE,
     STOPPED,
@@ -34,6 +34,7 @@ __all__ = [
     "Checkpoint",
     "GpuRecord",
     "LeaseKeeper",
+    "Leases",
     "NotRecorded",
     "PartRecord",
     "Progress",
@@ -46,6 +47,7 @@ __all__ = [
     "WorkerState",
     "assembly_lease",
     "excerpt_lease",
+    "gpu_lease",
     "new_book",
     "open_checkpoint",
     "part_lease",

@@ -66,16 +66,23 @@ class LeaseKeeper:
     def claim(self, name: str) -> int:
         """Return the number of this attempt, or 0 when the lease is held, by us or by somebody else."""
         with self._lock:
-            if name in self._held:
-                return 0
             try:
-                attempt = self._leases.claim(name, self._holder, TTL)
+                return self._take(name)
             except Unavailable as error:
                 logger.warning("lease.granted_unseen", name=name, reason=str(error))
-                attempt = 1
-            if attempt:
                 self._held.add(name)
-            return attempt
+                return 1
+
+    def take(self, name: str) -> int:
+        """Do what `claim` does, but raise `Unavailable` where that grants a lease because nobody can be asked."""
+        with self._lock:
+            return self._take(name)
+
+    def _take(self, name: str) -> int:
+        attempt = 0 if name in self._held else self._leases.claim(name, self._holder, TTL)
+        if attempt:
+            self._held.add(name)
+        return attempt
 
     def deaths(self, name: str) -> int:
         """Return how many holders died with a lease that is free now; 0 when it is held or nobody can say."""
@@ -166,3 +173,8 @@ def assembly_lease(book_id: str) -> str:
 def excerpt_lease(book_id: str) -> str:
     """Return the name of the lease of a book whose finished chapters are assembled."""
     return f"excerpt/{book_id}"
+
+
+def gpu_lease(uuid: str) -> str:
+    """Return the name of the lease of a GPU."""
+    return f"gpu/{uuid}"

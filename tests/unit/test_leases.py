@@ -149,6 +149,17 @@ def test_away_on_claim(ours: LeaseKeeper, checkpoint: Checkpoint) -> None:
     assert ours.claim(NAME) == 0
 
 
+def test_taking_is_never_granted_unseen(ours: LeaseKeeper, theirs: LeaseKeeper, checkpoint: Checkpoint) -> None:
+    """What two must never have is not had by whoever cannot ask; else it is taken as any other lease is."""
+    checkpoint.away = True
+    with pytest.raises(Unavailable):
+        ours.take(NAME)
+    assert not ours.keeps(NAME)
+    checkpoint.away = False
+    assert [ours.take(NAME), ours.take(NAME), theirs.take(NAME)] == [1, 0, 0]
+    assert ours.keeps(NAME)
+
+
 def test_away_on_release(ours: LeaseKeeper, theirs: LeaseKeeper, checkpoint: Checkpoint, clock: Clock) -> None:
     """A lease that cannot be given back is not renewed either, so it runs out."""
     ours.claim(NAME)

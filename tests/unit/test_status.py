@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from e2a.metrics import WORKER
 from e2a.plan import Retake, Sentence
-from synth_consumer.status import Status
+from synth_consumer.status import Start, Status
 from tests.unit.builders import a_job, a_part, a_sidecar
 from tests.unit.puppet import Puppet
 
@@ -49,6 +49,19 @@ def test_health_says_how_long_ago_it_spoke(status: Status, monkeypatch: pytest.M
     health = status.health()
     assert (health["speaking"], health["last_take_seconds"]) == (True, 12.3)
     assert status.snapshot(()).last_take == 1000
+
+
+def test_health_says_what_a_worker_waits_for_that_starts() -> None:
+    """Before its engine is there; Prometheus is shown a problem, and that it has passed; both are logged."""
+    start = Start("w0")
+    with capture_logs() as logs:
+        start.waits("")
+        for problem in ("waits for a GPU", ""):
+            start.waits(problem)
+            expected = {"service": "e2a-synth", "worker": "w0", "state": "starting", "problem": problem}
+            assert start.health() == expected
+            assert value("e2a_problem") == bool(problem)
+    assert [line["event"] for line in logs] == ["worker.waits", "worker.goes_on"]
 
 
 def test_names_the_part_that_was_begun_first(status: Status) -> None:
