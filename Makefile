@@ -1,7 +1,7 @@
 # Everything starts here; `make help` lists it.
 BOOK ?=
-WORKERS ?= 2
-STORAGE ?= directory
+WORKERS ?=
+STORAGE ?=
 OUTPUT ?= audiobooks
 OPTIONS ?=
 # of tests, each with servers of its own
@@ -11,6 +11,7 @@ UPGRADE_FROM ?= 2e7b792
 # through the environment, not through the shell's eyes; BOOK also not through make's: its name may hold anything
 override BOOK := $(value BOOK)
 export BOOK WORKERS STORAGE OUTPUT
+WISH = $${WORKERS:+--workers "$$WORKERS"} $${STORAGE:+--storage "$$STORAGE"} $(OPTIONS)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -18,17 +19,30 @@ PYTHON := .venv/bin/python
 COMPLETE := .venv/.complete
 COQUI := .venv/.coqui
 SAMPLE := .e2a/sample.epub
+ENVIRONMENT = $(COMPLETE) $(if $(filter %coqui %xtts,$(OPTIONS) $(E2A_ENGINE)),$(COQUI))
 
 .DEFAULT_GOAL := help
-.PHONY: help audiobook setup coqui test test-fast lint format docs bench chaos screenshots clean
+.PHONY: help audiobook up status logs down setup coqui test test-fast lint format docs bench chaos screenshots clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-audiobook: programs $(COMPLETE) $(SAMPLE) $(if $(filter %coqui %xtts,$(OPTIONS) $(E2A_ENGINE)),$(COQUI))  ## Make an audiobook: BOOK= WORKERS= STORAGE= OUTPUT= OPTIONS=
+audiobook: programs $(ENVIRONMENT) $(SAMPLE)  ## Make an audiobook: BOOK= WORKERS= STORAGE= OUTPUT= OPTIONS=
 	@deploy/local/fetch-kafka >/dev/null
-	@$(PYTHON) deploy/local/audiobook.py "$${BOOK:-$(SAMPLE)}" \
-		--workers "$$WORKERS" --storage "$$STORAGE" --output-dir "$$OUTPUT" $(OPTIONS)
+	@$(PYTHON) -m deploy.local.audiobook "$${BOOK:-$(SAMPLE)}" --output-dir "$$OUTPUT" $(WISH)
+
+up: programs $(ENVIRONMENT)  ## Start the whole pipeline in the background and keep it running: WORKERS= STORAGE= OPTIONS=
+	@deploy/local/fetch-kafka >/dev/null
+	@$(PYTHON) -m deploy.local.lasting up $(WISH)
+
+status: $(COMPLETE)  ## Say what of it runs, how it is, and what it works on
+	@$(PYTHON) -m deploy.local.lasting status $(OPTIONS)
+
+logs: $(COMPLETE)  ## Follow its logs
+	@$(PYTHON) -m deploy.local.lasting logs $(OPTIONS)
+
+down: $(COMPLETE)  ## Stop it; data are kept
+	@$(PYTHON) -m deploy.local.lasting down $(OPTIONS)
 
 setup: $(COMPLETE)  ## Make the environment in .venv
 
@@ -86,7 +100,8 @@ screenshots: $(COMPLETE)  ## Take the pictures of the monitor's pages in docs/im
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) -m deploy.local.screenshots
 
-clean:  ## Remove the environment and what the local pipeline has stored
+clean:  ## Stop the local pipeline, and remove the environment and what that has stored
+	@[ ! -S .e2a/control ] || $(MAKE) --no-print-directory down
 	rm -rf .venv .e2a
 
 .PHONY: programs

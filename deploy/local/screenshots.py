@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from deploy.local.audiobook import ROOT
+from deploy.local.stack import ROOT
 from samples.pack import BOOK as SAMPLE
 from samples.pack import pack
 from tests import servers

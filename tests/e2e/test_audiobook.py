@@ -17,31 +17,10 @@ import pytest
 from deploy.local import audiobook
 from e2a.errors import ExitCode
 from e2a.report import Report
+from tests.processes import commanded, running_in
 from tests.servers import ROOT, require, wait_until
 
 COMMAND = ["make", "--no-print-directory", "audiobook"]
-
-
-def running_in(data: Path) -> list[str]:
-    """Return the command lines of the processes that were started for a data directory."""
-    mark = f"E2A_DATA={data}\0".encode()
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_text())
-    return found
-
-
-def commanded(program: str, *words: str) -> list[int]:
-    """Return the processes of a program that were started with these words."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            command, *given = (process / "cmdline").read_text().split("\0")
-            if Path(command).name == program and set(words) <= set(given):
-                found.append(int(process.name))
-    return found
 
 
 def arguments(folder: Path, *options: str) -> list[str]:
@@ -136,20 +115,21 @@ def test_ctrl_c_stops_everything(busy: Terminal, tmp_path: Path) -> None:
 
 def test_a_run_that_is_killed_leaves_nothing_running(busy: Terminal, tmp_path: Path) -> None:
     """kill -9 of the run itself: servers and services end, and the data directory is free again."""
-    (run,) = commanded("python", "deploy/local/audiobook.py", str(tmp_path / "data"))
+    (run,) = commanded("python", "deploy.local.audiobook", str(tmp_path / "data"))
     os.kill(run, signal.SIGKILL)
     assert busy.wait() != 0
     wait_until(lambda: running_in(tmp_path / "data") == [])
 
 
-def test_a_service_that_dies_is_named(busy: Terminal, tmp_path: Path) -> None:
-    """When a worker dies the run ends with its name and its last words, and all others are stopped."""
-    started = re.findall(r"(synth\.\d) started \(pid=(\d+)\)", (tmp_path / "data/services.log").read_text())
-    name, pid = started[0]
-    os.killpg(os.getpgid(int(pid)), signal.SIGKILL)
-    assert busy.wait() != 0
-    assert f"{name} has ended with status -9; its last lines of " in busy.text
-    assert "synth.ready" in busy.text
+def test_a_service_that_cannot_start_is_named(tmp_path: Path) -> None:
+    """When a worker ends at its start the run ends with its name and its last words, and all others are stopped."""
+    env = os.environ | {"E2A_SESSION_TIMEOUT": "none"}
+    result = subprocess.run(
+        [*COMMAND, *arguments(tmp_path)], cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode != 0
+    assert re.search(r"synth-\d has ended \(exit status 78\); its last lines of ", result.stderr), result.stderr
+    assert "e2a-synth: setting E2A_SESSION_TIMEOUT = 'none'" in result.stderr
     assert running_in(tmp_path / "data") == []
 
 
@@ -157,9 +137,9 @@ def test_a_folder_of_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """A folder is passed on as it is; what is not there is told before anything is started."""
     (tmp_path / "book.epub").touch()
     monkeypatch.setattr(sys, "argv", ["audiobook", str(tmp_path), "--speed", "1.2"])
-    _parser, known, more = audiobook.options()
-    assert (known.book, more) == (tmp_path, ["--speed", "1.2"])
+    _parser, known, given = audiobook.arguments()
+    assert (known.book, given) == (tmp_path, [str(tmp_path), "--output-dir", "audiobooks", "--speed", "1.2"])
     monkeypatch.setattr(sys, "argv", ["audiobook", str(tmp_path / "none")])
     with pytest.raises(SystemExit) as end:
-        audiobook.options()
+        audiobook.arguments()
     assert end.value.code == ExitCode.NO_INPUT

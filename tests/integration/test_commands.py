@@ -83,8 +83,7 @@ def test_a_folder_without_a_book_is_named(tmp_path: Path) -> None:
     folder, data = tmp_path / "books", tmp_path / "data"
     folder.mkdir()
     (folder / "notes.txt").write_bytes(b"no book")
-    script = Path(__file__).parents[2] / "deploy/local/audiobook.py"
-    result = run(sys.executable, str(script), str(folder), "--data", str(data))
+    result = run(sys.executable, "-m", "deploy.local.audiobook", str(folder), "--data", str(data))
     assert (result.returncode, result.stderr) == (ExitCode.NO_INPUT, f"{folder}: no EPUB is in this folder\n")
     assert not data.exists()
 
