@@ -1,4 +1,4 @@
-"""Fixtures of all tests: one Kafka, one Redis and one MinIO for each process of tests, started when first asked for."""
+"""Fixtures of all tests: one Kafka, Redis and MinIO, open and over TLS, a process of tests, when first asked for."""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import pytest
 from e2a.bus import KafkaServer
 from tests import servers
 from tests.epubs import CORPUS
+from tests.secure import Secure, secure_servers
 
 hypothesis.settings.register_profile("e2a", deadline=None)
 hypothesis.settings.load_profile("e2a")
@@ -39,6 +40,12 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with servers.minio(tmp_path_factory.mktemp("minio")) as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    with secure_servers(tmp_path_factory.mktemp("secure")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

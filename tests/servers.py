@@ -54,19 +54,19 @@ def listens(port: int) -> bool:
 
 
 class Server:
-    """One of the scripts of deploy/local as a process, that may be killed and started again where it was; a context
+    """One of the scripts of deploy as a process, that may be killed and started again where it was; a context
     manager.
 
     Args:
-        script: its name.
+        script: its name in deploy/local, or its path.
         address: host:port at which it answers.
         data: where its data live, and its log.
         env: variables of the script.
     """
 
-    def __init__(self, script: str, address: str, data: Path, **env: object) -> None:
+    def __init__(self, script: str | Path, address: str, data: Path, **env: object) -> None:
         self.address = address
-        self._script = script
+        self._script = LOCAL / script
         self._data = data
         self._env = os.environ | {"E2A_DATA": str(data)} | {key: str(value) for key, value in env.items()}
         self._process: subprocess.Popen[bytes] | None = None
@@ -87,9 +87,9 @@ class Server:
     def start(self) -> None:
         """Start it and return when it answers."""
         self._data.mkdir(parents=True, exist_ok=True)
-        log = self._data / f"{self._script}.log"
+        log = self._data / f"{self._script.name}.log"
         with log.open("ab") as file:
-            process = self._process = subprocess.Popen([LOCAL / self._script], env=self._env, stdout=file, stderr=file)
+            process = self._process = subprocess.Popen([self._script], env=self._env, stdout=file, stderr=file)
         port = int(self.address.rpartition(":")[2])
         wait_until(lambda: listens(port) or process.poll() is not None)
         assert process.poll() is None, log.read_text()
@@ -127,11 +127,16 @@ def redis_server(data: Path) -> Server:
     return Server("redis", f"127.0.0.1:{port}", data, E2A_REDIS_PORT=port)
 
 
-def minio_server(data: Path) -> Server:
-    """Return a MinIO that is not started yet, built with Go when the machine has none."""
+def minio_program() -> None:
+    """Have MinIO built with Go when the machine has none."""
     if not any((Path.home() / ".cache/e2a").glob("minio-*")):
         require("go")
     subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.DEVNULL)
+
+
+def minio_server(data: Path) -> Server:
+    """Return a MinIO that is not started yet."""
+    minio_program()
     (port,) = free_ports(1)
     return Server("minio", f"127.0.0.1:{port}", data, E2A_MINIO_PORT=port, **MINIO_KEYS)
 

@@ -13,8 +13,8 @@ _REMEDIES = {
     KafkaError._AUTHENTICATION: "look at E2A_KAFKA_USERNAME and E2A_KAFKA_PASSWORD",
     KafkaError._SSL: "look at E2A_CA_FILE and E2A_KAFKA_TLS",
 }
-_PROTOCOL = "security.protocol"
-"""In what librdkafka says when it suspects that the other side speaks TLS, or wants a password."""
+_NO_TLS = "PLAINTEXT broker listener"
+"""In what librdkafka says when it suspects that the other side speaks no TLS."""
 _DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -37,8 +37,8 @@ class Refusal:
         """Take in what is the matter with a connection: librdkafka's `error_cb`."""
         if error.code() in _REMEDIES:
             self._reason = f"{error.str()}; {_REMEDIES[error.code()]}"
-        elif _PROTOCOL in error.str():
-            self._reason = f"{error.str()}; look at E2A_KAFKA_TLS and E2A_KAFKA_USERNAME"
+        elif _NO_TLS in error.str():
+            self._reason = f"{error.str()}; {_REMEDIES[KafkaError._SSL]}"
 
     def clear(self) -> None:
         """Forget it: a call has been answered."""
@@ -53,7 +53,7 @@ class Refusal:
         """
         place = f"Kafka {self._server}: {where + ': ' if where else ''}"
         if isinstance(reason, KafkaError):
-            if reason.code() in _DENIED:
+            if is_denied(reason):
                 return Refused(f"{place}{reason.str()}: user {self._server.username!r} has no right to this")
             reason = reason.str()
         return Refused(f"{place}{self._reason}") if self._reason else Unavailable(f"{place}{reason}")
@@ -69,3 +69,8 @@ class Refusal:
                 raise self.failure("") from error
             raise
         self.clear()
+
+
+def is_denied(error: KafkaError) -> bool:
+    """Say whether a user lacks a right."""
+    return error.code() in _DENIED

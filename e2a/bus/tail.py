@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from e2a.bus.config import KafkaServer, reader
 from e2a.bus.inspector import EARLIEST, LATEST, Inspector, Where, is_missing
 from e2a.bus.letters import Letter, read_letter
+from e2a.bus.refusal import Refusal, is_denied
 from e2a.errors import Poison
 from e2a.messages import ChapterJob, DeadLetter, Event, decode
 from e2a.topics import DEAD_LETTERS, EVENTS
@@ -100,6 +101,7 @@ class KafkaTail(Generic[Item]):
         self._server = server
         self._topic = topic
         self._read = read
+        self._refusal = Refusal(server)
         self._inspector = Inspector(server, patience)
         self._consumer: Consumer | None = None
         self._id = ""
@@ -115,7 +117,9 @@ class KafkaTail(Generic[Item]):
             self._look_after = time.monotonic() + PERIOD
         found = []
         for message in self._consumer.consume(BATCH, _POLL) if self._consumer else ():
-            if message.error():
+            if error := message.error():
+                if is_denied(error):
+                    raise self._refusal.failure(error)
                 continue  # what is wrong for longer is found by a look
             offset = message.offset() or 0
             self._positions[self._topic, message.partition() or 0] = offset + 1

@@ -49,17 +49,25 @@ class OnMemory:
 
 
 class OnKafka:
-    def __init__(self, bootstrap: KafkaServer) -> None:
-        self._bootstrap = bootstrap
-        empty_topics(bootstrap, PARTITIONS)
+    """A worker on Kafka.
+
+    Args:
+        kafka: as the worker sees it.
+        admin: as whoever may do everything sees it.
+    """
+
+    def __init__(self, kafka: KafkaServer, admin: KafkaServer) -> None:
+        self._kafka = kafka
+        self._admin = admin
+        empty_topics(admin, PARTITIONS)
 
     def send(self, partition: int, raw: bytes, topic: str = CHAPTERS) -> None:
-        send_raw(self._bootstrap, topic, [(partition, raw)])
+        send_raw(self._admin, topic, [(partition, raw)])
 
     def consume(self, handle: Handler, records: int) -> None:
         consumer = JobConsumer(
-            server=self._bootstrap,
-            publisher=KafkaPublisher(self._bootstrap, patience=30),
+            server=self._kafka,
+            publisher=KafkaPublisher(self._kafka, patience=30),
             handle=handle,
             worker="worker",
             session_timeout=6,
@@ -84,10 +92,10 @@ class OnKafka:
             raise crashed[0]
 
     def read(self, topic: str) -> list[Message]:
-        return [decode(raw) for raw in read_topic(self._bootstrap, topic)]
+        return [decode(raw) for raw in read_topic(self._admin, topic)]
 
     def committed(self, topic: str = CHAPTERS) -> list[int]:
-        return committed(self._bootstrap, PARTITIONS, topic)
+        return committed(self._admin, PARTITIONS, topic)
 
 
 def all_committed(bus: Bus) -> int:
@@ -95,9 +103,17 @@ def all_committed(bus: Bus) -> int:
     return sum(sum(bus.committed(topic)) for topic in QUEUES)
 
 
-@pytest.fixture(params=["memory", "kafka"])
+@pytest.fixture(params=["memory", "kafka", "secure"])
 def bus(request: pytest.FixtureRequest) -> Bus:
-    return OnMemory() if request.param == "memory" else OnKafka(request.getfixturevalue("kafka"))
+    match request.param:
+        case "memory":
+            return OnMemory()
+        case "kafka":
+            kafka = request.getfixturevalue("kafka")
+            return OnKafka(kafka, kafka)
+        case _:
+            secure = request.getfixturevalue("secure")
+            return OnKafka(secure.kafka("synth"), secure.kafka())
 
 
 def done(job: ChapterJob, _abandoned: threading.Event) -> Event:

@@ -26,10 +26,14 @@ from e2a.testing import Clock, MemoryCheckpoint
 from tests.servers import wait_until
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "secure"])
 def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     if request.param == "memory":
         return MemoryCheckpoint(Clock())
+    if request.param == "secure":
+        secure = request.getfixturevalue("secure")
+        secure.forget()
+        return secure.checkpoint("merger")
     url = request.getfixturevalue("redis")
     redis_py.Redis.from_url(url).flushall()
     return RedisCheckpoint(url)

@@ -32,10 +32,12 @@ def s3_store(endpoint: str, bucket: str, secret: str = MINIO_KEYS["E2A_S3_SECRET
     )
 
 
-@pytest.fixture(params=["memory", "directory", "minio"])
+@pytest.fixture(params=["memory", "directory", "minio", "secure"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "memory":
         return MemoryStore()
+    if request.param == "secure":
+        return request.getfixturevalue("secure").store(bucket=f"tests-{uuid.uuid4().hex}")
     if request.param == "directory":
         return DirectoryStore(tmp_path / "store", patience=0.01)
     return s3_store(request.getfixturevalue("minio"), f"tests-{uuid.uuid4().hex}")

@@ -34,7 +34,7 @@ def refusal() -> Refusal:
     [
         (KafkaError._AUTHENTICATION, "SASL authentication error: no", "E2A_KAFKA_USERNAME and E2A_KAFKA_PASSWORD"),
         (KafkaError._SSL, "SSL handshake failed", "E2A_CA_FILE and E2A_KAFKA_TLS"),
-        (KafkaError._TRANSPORT, "might be caused by incorrect security.protocol configuration", "E2A_KAFKA_TLS"),
+        (KafkaError._TRANSPORT, "Disconnected: connecting to a PLAINTEXT broker listener", "E2A_KAFKA_TLS"),
     ],
 )
 def test_who_is_refused_says_what_to_look_at(refusal: Refusal, code: int, said: str, remedy: str) -> None:
