@@ -2,10 +2,14 @@
 
 import json
 import os
+import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,6 +20,8 @@ TOOLS = ROOT.parent / "shared/tools"
 """Start an engine that needs no registry; not part of the repository."""
 STAND_INS = {"KAFKA_IMAGE": "kafka", "REDIS_IMAGE": "redis", "MINIO_IMAGE": "minio"}
 """Variable of the tool that builds them, and the service whose image each stands for."""
+RAW = "localhost/bookworm:raw"
+"""The Debian that the tool makes all of them from."""
 Environment = dict[str, str]
 
 
@@ -59,4 +65,20 @@ def _build_stand_ins(env: Environment) -> None:
     services = json.loads(compose.load(E2A_ENGINE="espeak").stdout)["services"]
     names = {variable: services[service]["image"] for variable, service in STAND_INS.items()}
     minio = subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    subprocess.run([TOOLS / "base-images.sh"], check=True, env=env | names | {"MINIO_BIN": minio}, cwd=Path.home())
+    build = partial(subprocess.run, check=True, env=env | names | {"MINIO_BIN": minio}, cwd=Path.home())
+    with TemporaryDirectory() as folder:
+        tools = _writable(Path(folder))
+        build([tools / "base-images.sh", "base"])
+        # Debian's Java wants a folder for its manual, which this small Debian does not have
+        build(
+            ["docker", "build", "-q", "-t", RAW, "-"], input=f"FROM {RAW}\nRUN mkdir -p /usr/share/man/man1\n".encode()
+        )
+        build([tools / "base-images.sh", *STAND_INS.values()])
+
+
+def _writable(folder: Path) -> Path:
+    """Return a copy of the tools whose files may be written to, for they keep their modes in the images."""
+    shutil.copytree(TOOLS, folder / "tools")
+    for path in (folder / "tools").rglob("*"):
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    return folder / "tools"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import engine
-from tests.containers.stack import ADDRESS, MEASURED, Stack, say, told
+from tests.containers.stack import ADDRESS, Stack, say, told
 from tests.epubs import CORPUS
 from tests.servers import CI, ROOT, wait_until
 
@@ -86,14 +86,13 @@ def test_services_are_confined(stack: Stack) -> None:
 def test_nothing_opens_without_its_password(stack: Stack) -> None:
     """Redis, storage and the page refuse who has no password; Kafka and Redis are not published at all."""
     assert "NOAUTH" in stack.compose("exec", "-T", "redis", "redis-cli", "ping")
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(f"http://{ADDRESS}:9000/e2a")
-    with urllib.request.urlopen(f"http://{ADDRESS}:8501/") as page:
-        assert "/login" in page.url
+    for port, status in ((9000, 403), (8501, 401)):
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(f"http://{ADDRESS}:{port}/e2a")
+        assert refusal.value.code == status
     for service, port in (("kafka", 9092), ("kafka", 29092), ("redis", 6379)):
         published = stack.docker("port", stack.containers(service)[0])
         assert str(port) not in published
-    assert set(stack.memory()) == set(MEASURED)
 
 
 def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path) -> None:
