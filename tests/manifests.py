@@ -24,8 +24,16 @@ VERSIONS = ("1.32", "1.37")
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 
-def render(overlay: str, secrets: Iterable[str] = SECRETS) -> "subprocess.CompletedProcess[str]":
-    """Render an overlay to YAML on standard output, where only some secrets have been made."""
+def render(
+    overlay: str, secrets: Iterable[str] = SECRETS, kustomization: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Render an overlay to YAML on standard output.
+
+    Args:
+        overlay: its folder.
+        secrets: those that have been made.
+        kustomization: what it consists of; empty: what is there.
+    """
     kubectl = Path(sys.executable).with_name("kubectl")
     with tempfile.TemporaryDirectory() as folder:
         for name in ("kubernetes", "monitoring"):
@@ -34,6 +42,9 @@ def render(overlay: str, secrets: Iterable[str] = SECRETS) -> "subprocess.Comple
         made.mkdir()
         for secret in secrets:
             (made / secret).write_text("made up")
+        if kustomization:
+            Path(folder, "kubernetes", overlay).mkdir()
+            Path(folder, "kubernetes", overlay, "kustomization.yaml").write_text(kustomization)
         command = [kubectl, "kustomize", Path(folder, "kubernetes", overlay)]
         return subprocess.run(command, check=False, capture_output=True, text=True)
 

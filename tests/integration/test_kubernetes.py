@@ -78,6 +78,23 @@ def test_secrets_have_no_default(missing: str) -> None:
     assert f"secrets/{missing}" in result.stderr
 
 
+def test_the_overlay_of_the_page() -> None:
+    """What docs/kubernetes.md says to write renders: with images of one's own, the licence accepted, and models that
+    each worker keeps for itself."""
+    page = (ROOT / "docs/kubernetes.md").read_text()
+    whole, patches = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    result = manifests.render("mine", kustomization=whole + patches)
+    assert result.returncode == 0, result.stderr
+    made = list(yaml.safe_load_all(result.stdout))
+    for manifest in made:
+        manifests.validate(manifest, VERSIONS[-1])
+    assert "PersistentVolumeClaim" not in {manifest["kind"] for manifest in made}
+    assert {line.strip() for line in result.stdout.split("\n") if "image: e2a" in line} == set()
+    assert 'E2A_ACCEPT_CPML: "true"' in result.stdout
+    volumes = [volume for each in made if _is_worker(each) for volume in each["spec"]["template"]["spec"]["volumes"]]
+    assert [sorted(volume) for volume in volumes if volume["name"] == "models"] == [["emptyDir", "name"]]
+
+
 @everywhere
 def test_every_workload_is_known(overlay: str) -> None:
     """A workload that is added is added to these tests."""
@@ -265,6 +282,10 @@ def test_images_are_those_of_compose(overlay: str) -> None:
     text = (ROOT / "docker-compose.kafka.yml").read_text() + (ROOT / "docker-compose.gpu.yml").read_text()
     for name, pod in pods(overlay).items():
         assert container(pod)["image"] in text, name
+
+
+def _is_worker(manifest: Manifest) -> bool:
+    return (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", "synth-consumer")
 
 
 def _labels(pod: Manifest) -> dict[str, str]:

@@ -103,7 +103,7 @@ def test_a_broker_may_be_away(brokers: Brokers, tmp_path: Path) -> None:
     (settings,) = client.describe_configs([ConfigResource(ResourceType.TOPIC, CHAPTERS)]).values()
     assert settings.result(30)["min.insync.replicas"].value == "2"
     brokers.kill(0)
-    KafkaPublisher(server, 30).send(CHAPTERS, [a_job()], [0])
+    KafkaPublisher(server, 60).send(CHAPTERS, [a_job()], [0])
     brokers.kill(1)
     with pytest.raises(Unavailable):
         KafkaPublisher(server, 3).send(CHAPTERS, [a_job()], [0])
