@@ -22,7 +22,7 @@ SAMPLE := .e2a/sample.epub
 ENVIRONMENT = $(COMPLETE) $(if $(filter %coqui %xtts,$(OPTIONS) $(E2A_ENGINE)),$(COQUI))
 
 .DEFAULT_GOAL := help
-.PHONY: help audiobook up status logs down setup coqui test test-fast lint format docs bench chaos screenshots clean
+.PHONY: help audiobook up status logs down setup coqui test test-fast test-compose audit lint format docs bench chaos screenshots clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,12 @@ test: $(COQUI)  ## Run all tests, against real servers
 
 test-fast: $(COMPLETE)  ## Run the tests that need no server
 	@$(PYTHON) -m pytest -n auto tests/unit
+
+test-compose: $(COMPLETE)  ## Run the container stack for real and disturb it: with Docker, or as root beside shared/tools
+	@$(PYTHON) -m pytest -s tests/containers
+
+audit: $(COMPLETE)  ## Ask whether holes are known in what the images hold; needs the package index
+	@.venv/bin/uv tool run --system-certs pip-audit --requirement requirements.txt --no-deps --disable-pip
 
 lint: $(COMPLETE)  ## Check style, types and the import rules
 	@.venv/bin/ruff check
