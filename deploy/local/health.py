@@ -128,7 +128,10 @@ def _synth(found: Look) -> str:
     own = next((worker for worker in found.checkpoint.workers() if worker.process == pid), None)
     if own is None or own.last_seen < found.process["start"]:
         return "has not joined yet"
-    return f"was last heard of {now - own.last_seen:.0f} s ago" if own.is_silent(now) else own.problem
+    if own.is_silent(now):
+        return f"was last heard of {now - own.last_seen:.0f} s ago"
+    waits = own.state == "working" and not (own.partitions and own.express)
+    return own.problem or ("has no partition yet" if waits else "")
 
 
 PROBES = {

@@ -178,10 +178,14 @@ class Stack:
             )
 
     def stop(self) -> None:
-        """Ask all to stop, services before servers, and return when no process is left."""
+        """Ask all to stop, services before servers, and return when no process is left.
+
+        Where supervisord was killed they were asked by the kernel.
+        """
+        patience = 2 * STOP_PATIENCE + 5 if self.state() else STOP_PATIENCE  # supervisord stops two groups, in turn
         with suppress(OSError, HTTPException, Fault), self._supervisor() as supervisor:
             supervisor.shutdown()
-        _gone, stubborn = psutil.wait_procs(self._members(), 2 * STOP_PATIENCE + 5)
+        _gone, stubborn = psutil.wait_procs(self._members(), patience)
         for process in [*stubborn, *self._members()]:
             with suppress(psutil.Error):
                 process.kill()

@@ -32,7 +32,7 @@ class Machine:
         given = " ".join(["--data", str(self.data), *options])
         command = ["make", "--no-print-directory", target, f"OPTIONS={given}", f"OUTPUT={self.folder}"]
         env = os.environ | {f"E2A_{name}": str(value) for name, value in settings.items()}
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
 
     def done(self, target: str, *options: str, **settings: object) -> str:
         """Run `make`, which has to work, and return what it says."""
@@ -91,7 +91,6 @@ def test_a_pipeline_that_keeps_running(machine: Machine) -> None:
 
     machine.done("up")
     assert (machine.data / "env").read_text() == kept
-    assert "books: 1 done, 0 others" in machine.done("status")
     shell = ["bash", "-c", f". {machine.data}/env; e2a-books list"]
     assert TITLE in subprocess.run(shell, capture_output=True, text=True, check=True).stdout
 
