@@ -1,5 +1,6 @@
 """A Docker engine for tests: the machine's own, or a private one with stand-ins for images that cannot be pulled."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 
@@ -20,6 +21,7 @@ TOOLS = ROOT.parent / "shared/tools"
 """Start an engine that needs no registry; not part of the repository."""
 STAND_INS = {"KAFKA_IMAGE": "kafka", "REDIS_IMAGE": "redis", "MINIO_IMAGE": "minio"}
 """Variable of the tool that builds them, and the service whose image each stands for."""
+LOCK = Path(gettempdir(), "e2a-tests-engine.lock")
 RAW = "localhost/bookworm:raw"
 """The Debian that the tool makes all of them from."""
 Environment = dict[str, str]
@@ -27,20 +29,31 @@ Environment = dict[str, str]
 
 @contextmanager
 def engine() -> Iterator[Environment]:
-    """Yield the environment in which `docker` finds an engine with Compose; skip, saying why, where none can run."""
+    """Yield the environment in which `docker` finds an engine with Compose; skip, saying why, where none can run.
+
+    One test run at a time has it: projects have the same names, and a private engine ends with who has started it.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("E2A_")}
-    if _answers(own):
-        yield own
-        return
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _answers(own):
+            yield own
+        else:
+            with _private(own) as env:
+                yield env
+
+
+@contextmanager
+def _private(own: Environment) -> Iterator[Environment]:
     if os.geteuid() or not TOOLS.is_dir():
         pytest.skip("no Docker engine with Compose answers, and this user or machine cannot start a private one")
     started = subprocess.run([TOOLS / "docker-up.sh", "start"], check=False, capture_output=True, text=True)
     if started.returncode:
         pytest.skip(f"no Docker engine answers, and a private one does not start: {started.stderr.strip()[-500:]}")
     try:
-        private = _environment(own)
-        _build_stand_ins(private)
-        yield private
+        env = _environment(own)
+        _build_stand_ins(env)
+        yield env
     finally:
         subprocess.run([TOOLS / "docker-up.sh", "stop"], check=True, capture_output=True)
 
