@@ -25,7 +25,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.monitor import Size, churning, fill
-from deploy.local.audiobook import BIN, free_ports
+from deploy.local.kept import BIN, free_ports
 from e2a.settings import MonitorSettings
 from tests import servers
 from tests.servers import listens, wait_until

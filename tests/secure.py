@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import SecretStr
 from redis import Redis
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.bus import KafkaServer
 from e2a.checkpoint import RedisCheckpoint
 from e2a.storage import S3Store

@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.bus import KafkaServer
 
 ROOT = Path(__file__).parent.parent

@@ -13,12 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from deploy.local import options
-from deploy.local.kept import BIN, Wish, environment, free_ports
+from deploy.local.kept import BIN, Wish, environment
 from deploy.local.options import Parser
-from deploy.local.stack import ENDS_WITH_US, ROOT, Stack, fetch_minio, wait_for_end
+from deploy.local.stack import ENDS_WITH_US, Stack, fetch_minio, wait_for_end
 from e2a.errors import ExitCode
 
-__all__ = ["BIN", "ROOT", "free_ports"]
 DESCRIPTION = (
     "Start the pipeline on this machine, make a book, stop it again; or use the one that `make up` has started."
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.checkpoint import WorkerRecord
 from tests.servers import Server, listens, wait_until
 from tests.stack import Stack

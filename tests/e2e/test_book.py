@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.bus import KafkaServer
 from e2a.checkpoint import WorkerRecord
 from e2a.report import Report

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.bus import KafkaServer
 from tests.epubs import made_epub
 from tests.servers import require, wait_until

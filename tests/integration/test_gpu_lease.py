@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.bus import KafkaServer
 from e2a.errors import ExitCode
 from tests.devices import GPUS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a.bus import KafkaPublisher, KafkaServer, config
 from e2a.errors import Unavailable
 from e2a.topics import CHAPTERS, topics

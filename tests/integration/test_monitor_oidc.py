@@ -10,7 +10,7 @@ from itsdangerous import URLSafeTimedSerializer
 from joserfc.jwk import RSAKey
 from websockets.exceptions import InvalidStatus
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from tests.integration.test_monitor_server import PAGE
 from tests.monitor import Monitor, running
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider

@@ -10,7 +10,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from deploy.local.audiobook import free_ports
+from deploy.local.kept import free_ports
 from e2a import metrics
 from e2a.errors import ExitCode, UserError
 
