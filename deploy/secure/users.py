@@ -29,7 +29,6 @@ from confluent_kafka.admin import (
 )
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
-from minio.error import MinioAdminException
 
 from e2a import service
 from e2a.bus import Admin, KafkaServer, config
@@ -132,15 +131,11 @@ def policy(bucket: str, rights: Rights) -> dict[str, object]:
 
 
 def set_storage(admin: MinioAdmin, bucket: str, passwords: dict[str, str]) -> None:
-    """Let MinIO know the users, and give each a policy of its name."""
+    """Let MinIO know the users, and give each the policy of its name and no other."""
     for user, rights in RIGHTS.items():
         admin.policy_add(f"e2a-{user}", policy=policy(bucket, rights))
         admin.user_add(user, passwords[user])
-        try:
-            admin.attach_policy([f"e2a-{user}"], user=user)
-        except MinioAdminException as error:
-            if "PolicyUpdateApplied" not in str(error) and "already" not in str(error):
-                raise
+        admin.policy_set(f"e2a-{user}", user=user)
 
 
 def storage_admin(settings: InitSettings) -> MinioAdmin:

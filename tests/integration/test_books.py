@@ -38,7 +38,7 @@ def books(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     for name, value in stack.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(log, "configure", lambda *_: None)  # it must not outlive the test
-    monkeypatch.setattr(command, "RedisCheckpoint", lambda _url: stack.checkpoint)  # nor must its connections
+    monkeypatch.setattr(command, "open_checkpoint", lambda _settings: stack.checkpoint)  # nor must its connections
 
     def run(*arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", ["e2a-books", *map(str, arguments)])

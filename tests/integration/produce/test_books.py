@@ -52,7 +52,7 @@ class Scene:
 
     def serve(self) -> None:
         """Let the command find the servers."""
-        self._monkeypatch.setattr(command, "RedisCheckpoint", lambda _url: self.checkpoint)
+        self._monkeypatch.setattr(command, "open_checkpoint", lambda _settings: self.checkpoint)
         self._monkeypatch.setattr(command, "KafkaPublisher", lambda *_: self.broker)
         self._monkeypatch.setattr(command, "read_letters", lambda *_: iter(self.letters))
 

@@ -82,7 +82,7 @@ def test_status_without_server(produce: Produce, book: Path, complaint: Complain
 class Answering(MemoryCheckpoint):
     """A checkpoint that the command gets instead of Redis."""
 
-    def __init__(self, _url: str) -> None:
+    def __init__(self, _settings: object) -> None:
         super().__init__(Clock())
 
 
@@ -91,7 +91,7 @@ def test_status_of_a_book_that_redis_does_not_know(
     produce: Produce, book: Path, complaint: Complaint, monkeypatch: pytest.MonkeyPatch, stored: bool
 ) -> None:
     """A book that was never submitted is told from one of which only storage knows."""
-    monkeypatch.setattr(looking, "RedisCheckpoint", Answering)
+    monkeypatch.setattr(looking, "open_checkpoint", Answering)
     if stored:
         finish(book, book.parent / "storage")
     assert produce(book, "--status") == (ExitCode.UNAVAILABLE if stored else ExitCode.NO_INPUT)

@@ -162,7 +162,7 @@ def test_topics_that_cannot_be_made(
 ) -> None:
     """Kafka that refuses to make the topics is asked once for all books."""
     monkeypatch.setattr(making, "Admin", Refusing)
-    monkeypatch.setattr(making, "RedisCheckpoint", Refusing)
+    monkeypatch.setattr(making, "open_checkpoint", Refusing)
     monkeypatch.setattr(Refusing, "asked", 0)
     assert produce(emma, persuasion) == ExitCode.UNAVAILABLE
     said = "not reachable: Kafka: no topics"
@@ -239,7 +239,7 @@ def test_status(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The checkpoints of several books name them."""
-    monkeypatch.setattr(looking, "RedisCheckpoint", lambda _url: merger.checkpoint)
+    monkeypatch.setattr(looking, "open_checkpoint", lambda _settings: merger.checkpoint)
     for path in (emma, persuasion):
         plan, _ = submit(path, tmp_path / "storage", 0)
         merger.checkpoint.seed(a_book_record(plan.book_id), {})
