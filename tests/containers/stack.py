@@ -84,10 +84,12 @@ class Stack:
 
     def memory(self) -> dict[str, list[str]]:
         """Return how much memory each container of a service has."""
-        lines = self.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *self.containers())
+        lines = self.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}")
         usage = dict(line.split(" ", 1) for line in lines.splitlines())
         return {
-            service: [used.split(" / ")[0] for name, used in sorted(usage.items()) if f"-{service}-" in name]
+            service: [
+                used.split(" / ")[0] for name, used in sorted(usage.items()) if name.startswith(f"{PROJECT}-{service}-")
+            ]
             for service in MEASURED
         }
 

@@ -56,10 +56,10 @@ def test_a_disturbed_book_is_the_same(stack: Stack) -> None:
         )
         wait_until(lambda: parts_done(stack) >= 2)
         stack.workers(3)
+        say({"memory": stack.memory()})
         (victim, *_others) = stack.containers("synth_consumer")
         stack.crash(victim)
         wait_until(lambda: stack.docker("inspect", "-f", "{{.RestartCount}}", victim).strip() != "0")
-        say({"memory": stack.memory()})
         with told("restart of Kafka and MinIO"):
             stack.compose("restart", "kafka", "minio")
         stack.workers(1)
@@ -90,6 +90,7 @@ def test_nothing_opens_without_its_password(stack: Stack) -> None:
         with pytest.raises(urllib.error.HTTPError) as refusal:
             urllib.request.urlopen(f"http://{ADDRESS}:{port}/e2a")
         assert refusal.value.code == status
+        refusal.value.close()
     for service, port in (("kafka", 9092), ("kafka", 29092), ("redis", 6379)):
         published = stack.docker("port", stack.containers(service)[0])
         assert str(port) not in published
