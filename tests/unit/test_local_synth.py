@@ -24,7 +24,7 @@ def program(path: Path, script: str) -> None:
 
 def gpu(programs: Path, number: int, **chosen: str) -> str:
     """Return what the worker with a number is given."""
-    env = {"PATH": f"{programs}:{os.environ['PATH']}", "HONCHO_PROCESS_NAME": f"synth.{number}"} | chosen
+    env = {"PATH": f"{programs}:{os.environ['PATH']}", "SUPERVISOR_PROCESS_NAME": f"synth-{number}"} | chosen
     return subprocess.run([SYNTH], env=env, check=True, capture_output=True, text=True).stdout.strip()
 
 
