@@ -11,6 +11,8 @@ DEAD_LETTERS = "e2a.chapters.dlq"
 SYNTH_GROUP = "e2a.synth"
 EXPRESS_GROUP = "e2a.synth.express"
 MERGER_GROUP = "e2a.merger"
+READER_GROUP = "e2a.reader"
+"""What whoever only looks names itself by: librdkafka wants a name, and asks for it. Nobody joins it."""
 
 QUEUES = {EXPRESS: EXPRESS_GROUP, CHAPTERS: SYNTH_GROUP}
 """Topics of jobs, the one that is looked at first before the other, and the consumer group of each."""

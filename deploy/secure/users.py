@@ -34,7 +34,16 @@ from e2a import service
 from e2a.bus import Admin, KafkaServer, config
 from e2a.errors import ExitCode, UserError
 from e2a.settings import InitSettings, load
-from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, EXPRESS_GROUP, MERGER_GROUP, SYNTH_GROUP
+from e2a.topics import (
+    CHAPTERS,
+    DEAD_LETTERS,
+    EVENTS,
+    EXPRESS,
+    EXPRESS_GROUP,
+    MERGER_GROUP,
+    READER_GROUP,
+    SYNTH_GROUP,
+)
 
 ITERATIONS = 8192
 """Of SCRAM: what a guess of a password costs whoever has stolen the credentials."""
@@ -54,7 +63,7 @@ class Rights(NamedTuple):
 
 PRODUCER = Rights(
     topics={CHAPTERS: (WRITE,), EXPRESS: (WRITE,), EVENTS: (WRITE,), DEAD_LETTERS: (READ,)},
-    groups={},
+    groups={READER_GROUP: (DESCRIBE,)},
     puts=("books/*", "voices/*"),
     deletes=("books/*", "parts/*"),
 )
@@ -73,7 +82,7 @@ RIGHTS = {
             EVENTS: (READ, WRITE, CREATE),
             DEAD_LETTERS: (WRITE, CREATE),
         },
-        groups={MERGER_GROUP: (READ,), SYNTH_GROUP: (DESCRIBE,), EXPRESS_GROUP: (DESCRIBE,)},
+        groups={MERGER_GROUP: (READ,)} | dict.fromkeys((SYNTH_GROUP, EXPRESS_GROUP, READER_GROUP), (DESCRIBE,)),
         puts=("books/*/output/*", "parts/*"),
         deletes=("books/*/output/*", "parts/*"),
     ),

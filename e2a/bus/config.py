@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from e2a.errors import ExitCode, UserError
 from e2a.settings import Settings
+from e2a.topics import READER_GROUP
 
 MECHANISM = "SCRAM-SHA-512"
 """How a user name and its password are proved to Kafka."""
@@ -146,7 +147,7 @@ def session(timeout: float) -> dict[str, int]:
 def reader(server: KafkaServer) -> Config:
     """Return the settings of a consumer that is in no group: it looks at what is there, and commits nothing."""
     return client(server) | {
-        "group.id": "e2a.reader",  # librdkafka wants one; nobody joins it
+        "group.id": READER_GROUP,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

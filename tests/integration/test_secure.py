@@ -26,7 +26,18 @@ from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
-from e2a.bus import Admin, Dated, KafkaBacklog, KafkaPublisher, KafkaServer, KafkaTail, config, event_tail, read_letters
+from e2a.bus import (
+    Admin,
+    Dated,
+    KafkaBacklog,
+    KafkaPublisher,
+    KafkaServer,
+    KafkaTail,
+    config,
+    event_tail,
+    letter_tail,
+    read_letters,
+)
 from e2a.checkpoint import RedisCheckpoint
 from e2a.errors import ExitCode, Refused, Unavailable
 from e2a.messages import encode
@@ -233,6 +244,19 @@ def test_nobody_reads_or_writes_what_is_not_theirs(cluster: Secure) -> None:
         message = consumer.poll(10)
         assert message is not None
         assert message.error().code() in {KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED}
+
+
+def test_who_only_looks_sees_what_there_is(cluster: Secure) -> None:
+    """Events, dead letters and the checkpoint are open to the user of the page, dead letters to `e2a-books`."""
+    monitor = cluster.kafka("monitor")
+    for topic in (EVENTS, DEAD_LETTERS):
+        send_raw(cluster.kafka(), topic, [(0, encode(a_part_done(a_part(0))))])
+    wait_until(event_tail(monitor, 10).poll)
+    wait_until(letter_tail(monitor, 10).poll)
+    assert list(read_letters(cluster.kafka("producer"), 10))
+    KafkaBacklog(cluster.kafka("merger"), 10).refresh()
+    checkpoint = cluster.checkpoint("monitor")
+    assert (checkpoint.stages(), checkpoint.workers(), checkpoint.queue()) == ({}, [], None)
 
 
 def test_topics_that_only_an_administrator_makes(cluster: Secure) -> None:
