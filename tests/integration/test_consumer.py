@@ -171,6 +171,7 @@ def test_a_joiner_takes_a_partition_without_work_done_twice(
 KILLED = """
 import sys, threading
 from e2a import log
+from e2a.bus import KafkaServer
 from tests.integration.test_consumer import Hands, a_consumer
 log.configure("error")
 consumer = a_consumer(KafkaServer(sys.argv[1]), Hands().handle, protocol=sys.argv[2], session_timeout=1)
