@@ -33,6 +33,8 @@ PUBLISH_PAUSE = 1.0
 """Seconds before what could not be published is tried again."""
 HAND_BACK_PATIENCE = 5.0
 """Seconds for an abandoned part to come to the end of its sentence."""
+LEAVE_PATIENCE = 5.0
+"""Seconds for the groups to let us go; a Kafka that is away, or a broker that is lost while we join, never does."""
 ADMIN_PATIENCE = 30.0
 """Seconds to wait for Kafka when groups are set up."""
 
@@ -243,11 +245,12 @@ class JobConsumer:
             membership.commit(now=True)
 
     def _leave(self) -> None:
-        """Leave the groups, all at once: each takes a second."""
+        """Leave the groups, all at once: each takes a second. A group that does not answer finds out by itself."""
         self._stealing.abandon()
         leaving = [threading.Thread(target=membership.leave, daemon=True) for membership in self._all]
         for thread in leaving:
             thread.start()
+        deadline = time.monotonic() + LEAVE_PATIENCE
         for thread in leaving:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._threads.shutdown(wait=False)

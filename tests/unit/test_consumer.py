@@ -402,3 +402,13 @@ def test_a_job_of_a_topic_that_was_made_anew_is_not_committed(run: Loop) -> None
     run(script, first_waits, stop, hands=1)
     assert begun == [0, 0, 1, 2]
     assert script.commits[0] == {0: 0}
+
+
+def test_a_group_that_does_not_let_go_is_left(run: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopping worker does not wait for ever for a Kafka that went away while it joined."""
+    monkeypatch.setattr("e2a.bus.consumer.LEAVE_PATIENCE", 0.01)
+    script, stop, let_go = Script(), threading.Event(), threading.Event()
+    stop.set()
+    monkeypatch.setattr(script, "close", let_go.wait)
+    run(script, done, stop)
+    let_go.set()
