@@ -78,7 +78,7 @@ class Terminal:
 
     def wait(self) -> int:
         """Wait for the end of the command and of its output."""
-        code = self.process.wait(60)
+        code = self.process.wait(120)
         self._reader.join(60)
         return int(code)
 

@@ -56,6 +56,9 @@ class FakeFeed:
         self.agreed: Agreement | Unavailable | None = None
         self.asked: list[tuple[float | None, str]] = []
 
+    def look_again(self) -> None:
+        """Nothing is behind these figures."""
+
     def reading(self, source: Source) -> Reading:
         return self.readings[source]
 
