@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from deploy.local import options
-from deploy.local.kept import BIN, Wish, environment
+from deploy.local.kept import BIN, Wish
 from deploy.local.options import Parser
-from deploy.local.stack import ENDS_WITH_US, Stack, fetch_minio, wait_for_end
+from deploy.local.stack import ENDS_WITH_US, Stack, begin, wait_for_end
 from e2a.errors import ExitCode
 
 DESCRIPTION = (
@@ -75,18 +75,12 @@ def use(stack: Stack, wish: Wish, given: list[str]) -> int:
 def start_and_stop(stack: Stack, wish: Wish, given: list[str]) -> int:
     """Start the pipeline, make a book, and stop it."""
     with stack.locked():
-        stack.stop()
-        stack.require_space()
-        env = environment(stack.data, wish, remember=False)
-        fetch_minio(env)
-        supervisor = stack.start(env, "run")
+        env, supervisor = begin(stack, wish, "run")
         try:
             print(f"monitor: http://127.0.0.1:{env['E2A_MONITOR_PORT']}   logs: {stack.logs}/*.log", flush=True)
 
             def trouble() -> list[str]:
-                return (
-                    stack.obituary() if supervisor.poll() is None else stack.complaints() or ["supervisord has ended"]
-                )
+                return stack.obituary() if supervisor.poll() is None else stack.complaints()
 
             return produce(env, given, trouble)
         finally:

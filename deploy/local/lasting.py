@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from deploy.local import health, options
 from deploy.local.health import Health
-from deploy.local.kept import FILE, environment
-from deploy.local.stack import Stack, fetch_minio
+from deploy.local.kept import FILE
+from deploy.local.stack import Stack, begin
 from e2a.errors import ExitCode, Unavailable, UserError
 
 START_PATIENCE = 600.0
@@ -33,11 +33,7 @@ def up(command: str) -> int:
             stack.require(wish.settings(stack.data))
             print(f"it runs already, at {_page(stack)}; `make status` says how it is")
             return ExitCode.OK
-        stack.stop()
-        stack.require_space()
-        env = environment(stack.data, wish, remember=True)
-        fetch_minio(env)
-        supervisor = stack.start(env, "up")
+        _env, supervisor = begin(stack, wish, "up")
         try:
             _await_health(stack, lambda: supervisor.poll() is None)
         except (UserError, KeyboardInterrupt):
@@ -58,8 +54,7 @@ def _await_health(stack: Stack, lives: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_PATIENCE
     while True:
         if not lives():
-            said = stack.complaints() or ["supervisord has ended"]
-            raise UserError(" ".join(said), ExitCode.UNAVAILABLE)
+            raise UserError(" ".join(stack.complaints()), ExitCode.UNAVAILABLE)
         if lines := stack.obituary():
             print(*lines, sep="\n", file=sys.stderr)
             raise UserError("all are stopped again", ExitCode.UNAVAILABLE)

@@ -19,7 +19,7 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from deploy.local.kept import BIN
+from deploy.local.kept import BIN, Wish, environment
 from e2a.errors import ExitCode, UserError
 
 HERE = Path(__file__).resolve().parent
@@ -213,7 +213,7 @@ class Stack:
 
     def complaints(self) -> list[str]:
         """Return what supervisord said when it could not start."""
-        return _read(self._complaints).splitlines()[-10:]
+        return _read(self._complaints).splitlines()[-10:] or ["supervisord has ended"]
 
     @property
     def _complaints(self) -> Path:
@@ -233,7 +233,25 @@ class Stack:
             yield proxy.supervisor
 
 
-def fetch_minio(env: Mapping[str, str]) -> None:
+def begin(stack: Stack, wish: Wish, lasts: State) -> "tuple[dict[str, str], subprocess.Popen[bytes]]":
+    """Start a stack anew, whose data directory is held; return the environment of its processes, and supervisord.
+
+    Args:
+        stack: what is left of it is stopped first.
+        wish: how it is to be started.
+        lasts: `up`, which remembers the wish, or `run` to end with this process.
+
+    Raises:
+        UserError: too little space is left (exit code CANNOT_WRITE), or MinIO cannot be built (UNAVAILABLE).
+    """
+    stack.stop()
+    stack.require_space()
+    env = environment(stack.data, wish, remember=lasts == "up")
+    _fetch_minio(env)
+    return env, stack.start(env, lasts)
+
+
+def _fetch_minio(env: Mapping[str, str]) -> None:
     """Build MinIO where books are to live in it and this machine has none yet.
 
     Raises:
