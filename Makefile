@@ -19,7 +19,9 @@ PYTHON := .venv/bin/python
 COMPLETE := .venv/.complete
 COQUI := .venv/.coqui
 SAMPLE := .e2a/sample.epub
-ENVIRONMENT = $(COMPLETE) $(if $(filter %coqui %xtts,$(OPTIONS) $(E2A_ENGINE)),$(COQUI))
+# of a pipeline that was started before; others have theirs in OPTIONS or the environment
+KEPT_ENGINE = $(shell sed -n "s/^export E2A_ENGINE=//p" .e2a/env 2>/dev/null)
+ENVIRONMENT = $(COMPLETE) $(if $(filter %coqui %xtts,$(OPTIONS) $(E2A_ENGINE) $(KEPT_ENGINE)),$(COQUI))
 
 .DEFAULT_GOAL := help
 .PHONY: help audiobook up status logs down setup coqui test test-fast test-compose audit lint format docs bench chaos screenshots clean
@@ -35,13 +37,13 @@ up: programs $(ENVIRONMENT)  ## Start the whole pipeline in the background and k
 	@deploy/local/fetch-kafka >/dev/null
 	@$(PYTHON) -m deploy.local.lasting up $(WISH)
 
-status: $(COMPLETE)  ## Say what of it runs, how it is, and what it works on
+status: | $(PYTHON)  ## Say what of it runs, how it is, and what it works on
 	@$(PYTHON) -m deploy.local.lasting status $(OPTIONS)
 
-logs: $(COMPLETE)  ## Follow its logs
+logs: | $(PYTHON)  ## Follow its logs
 	@$(PYTHON) -m deploy.local.lasting logs $(OPTIONS)
 
-down: $(COMPLETE)  ## Stop it; data are kept
+down: | $(PYTHON)  ## Stop it; data are kept
 	@$(PYTHON) -m deploy.local.lasting down $(OPTIONS)
 
 setup: $(COMPLETE)  ## Make the environment in .venv
@@ -60,7 +62,7 @@ test-compose: $(COMPLETE)  ## Run the container stack for real and disturb it: w
 	@$(PYTHON) -m pytest -s tests/containers
 
 audit: $(COMPLETE)  ## Ask whether holes are known in what the images hold; needs the package index
-	@.venv/bin/uv tool run --system-certs pip-audit --requirement requirements.txt --no-deps --disable-pip
+	@.venv/bin/uv tool run --system-certs pip-audit --requirement requirements.txt --requirement requirements-coqui.txt --no-deps --disable-pip
 
 lint: $(COMPLETE)  ## Check style, types and the import rules
 	@.venv/bin/ruff check
@@ -107,12 +109,16 @@ screenshots: $(COMPLETE)  ## Take the pictures of the monitor's pages in docs/im
 	@$(PYTHON) -m deploy.local.screenshots
 
 clean:  ## Stop the local pipeline, and remove the environment and what that has stored
-	@[ ! -S .e2a/control ] || $(MAKE) --no-print-directory down
+	@[ ! -x $(PYTHON) ] || [ ! -S .e2a/control ] || $(MAKE) --no-print-directory down
 	rm -rf .venv .e2a
 
 .PHONY: programs
 programs:
 	@deploy/local/install
+
+# what runs keeps the environment that it runs in, though requirements have changed
+$(PYTHON):
+	@echo "nothing was started here: there is no .venv" >&2; exit 69
 
 $(COMPLETE): requirements-dev.txt pyproject.toml
 	@deploy/local/install

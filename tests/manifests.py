@@ -18,7 +18,7 @@ from tests.servers import ROOT
 Manifest = dict[str, Any]
 
 OVERLAYS = ("gpu", "small")
-SECRETS = ("s3_secret_key", "redis_password", "monitor_password")
+SECRETS = ("s3_secret_key", "redis_password", "page_password")
 VERSIONS = ("1.32", "1.37")
 """Of Kubernetes: the first that numbers the pods of a StatefulSet for good, and the last."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job")

@@ -1,5 +1,6 @@
 """What must be true of the compose file, whoever edits it."""
 
+import json
 import re
 
 import pytest
@@ -54,7 +55,8 @@ def test_a_one_shot_is_not_restarted(model, name):
 @pytest.mark.parametrize("name", [*SERVERS, *SERVICES, *WATCHERS, "init", "produce"])
 def test_nothing_runs_as_root(model, name):
     """Every service runs as a user that is not root; the one-shot that gives MinIO its volume is the exception."""
-    assert model["services"][name]["user"].split(":")[0] not in {"", "0", "root"}
+    user = model["services"][name]["user"].removeprefix("${E2A_USER:-").removesuffix("}")
+    assert user.split(":")[0] not in {"", "0", "root"}
 
 
 def test_the_root_one_shot_can_only_change_owners(model):
@@ -97,6 +99,8 @@ def test_who_is_not_published_reaches_nobody_outside(model):
     assert model["networks"]["back"]["internal"]
     outside = {name for name, service in model["services"].items() if "front" in (service.get("networks") or {})}
     assert outside == {"minio", "monitor", "grafana"}
+    masquerade = model["networks"]["front"]["driver_opts"]["com.docker.network.bridge.enable_ip_masquerade"]
+    assert masquerade == "false"
 
 
 def test_kafka_and_redis_can_be_published_to_this_machine():
@@ -130,6 +134,13 @@ def test_synth_consumers_can_be_scaled(model):
     assert "ports" not in service
 
 
+@pytest.mark.parametrize(("variables", "count"), [({"E2A_WORKERS": "4"}, 4), ({"E2A_ENGINE": "espeak"}, 1)])
+def test_the_number_of_workers_is_remembered(variables, count):
+    """A command without `--scale` has as many workers as `.env` says, so that it takes none away."""
+    services = json.loads(compose.load(**variables).stdout)["services"]
+    assert services["synth_consumer"]["scale"] == count
+
+
 def test_a_worker_has_time_to_hand_back(model):
     """Docker waits longer for a synth_consumer than a synth_consumer waits for its part."""
     seconds = int(model["services"]["synth_consumer"]["stop_grace_period"].removesuffix("s"))
@@ -148,8 +159,8 @@ def test_redis_has_a_password(model):
     """Redis reads its password from a file, never from its command line, and all who use it have that file."""
     redis = model["services"]["redis"]
     assert "requirepass $$(cat /run/secrets/e2a_redis_password)" in redis["command"][-1]
-    for name in ("redis", *SERVICES, "init", "produce"):
-        assert "e2a_redis_password" in names(model["services"][name]["secrets"])
+    having = {name for name, each in model["services"].items() if "e2a_redis_password" in names(each.get("secrets", []))}
+    assert having == {"redis", *SERVICES, "produce"}
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "init", "produce", "minio"])

@@ -24,6 +24,7 @@ def test_the_compose_files_are_valid(overlays):
 
 def test_secrets_are_made_once(tmp_path):
     """The script makes every secret that the stack needs, each another, and keeps those that are there."""
+    (tmp_path / "secrets").mkdir(mode=0o755)
     command = [compose.ROOT / "deploy/docker/secrets", tmp_path / "secrets"]
     subprocess.run(command, check=True)
     made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}

@@ -124,14 +124,25 @@ def test_a_worker_needs_the_address_of_the_first_machine():
     assert "address of the first machine" in found.stderr
 
 
+def test_an_address_may_be_none_of_this_machine():
+    """Where others reach it by a name, or by an address that is translated, it listens at another one."""
+    found = compose.load(SERVERS, E2A_ADDRESS="first.example", E2A_BIND="0.0.0.0")
+    assert found.returncode == 0, found.stderr
+    services = json.loads(found.stdout)["services"]
+    assert [services[name]["ports"][0]["host_ip"] for name in ("kafka", "redis", "minio")] == ["0.0.0.0"] * 3
+    assert "OUTSIDE://first.example:9095" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+
+
 @pytest.mark.parametrize("name", [*USERS, "init"])
 def test_storage_can_be_a_folder_that_all_machines_share(name):
     """A folder such as an NFS mount is given to every service, under the name that the setting says."""
     variables = {"E2A_ADDRESS": ADDRESS, "E2A_STORAGE": "/storage", "E2A_STORAGE_FOLDER": "/mnt/e2a"}
+    variables |= {"E2A_USER": "1000:1000"}
     first = json.loads(compose.load(SERVERS, **variables).stdout)["services"]
     elsewhere = json.loads(worker_file(**variables).stdout)["services"]
     for service in (first[name], elsewhere["synth_consumer"]):
         assert service["environment"]["E2A_STORAGE"] == "/storage"
+        assert service["user"] == "1000:1000"
         assert {"type": "bind", "source": "/mnt/e2a", "target": "/storage"}.items() <= {
             key: value
             for volume in service["volumes"]
