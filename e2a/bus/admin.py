@@ -108,7 +108,7 @@ class Admin:
                     # no longer at a time: a signal waits for the end of the call
                     topics = self._client.list_topics(timeout=min(1.0, _left(deadline))).topics
         except KafkaException as error:
-            raise Unavailable(f"Kafka {self._server}: {error.args[0].str()}") from error
+            raise self._refusal.failure(error.args[0]) from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def _wait_for(self, topics: list[Topic], deadline: float) -> None:

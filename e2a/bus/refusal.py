@@ -14,7 +14,7 @@ _REMEDIES = {
     KafkaError._SSL: "look at E2A_CA_FILE and E2A_KAFKA_TLS",
 }
 _NO_TLS = "PLAINTEXT broker listener"
-"""In what librdkafka says when it suspects that the other side speaks no TLS."""
+"""In what librdkafka says when it suspects that the other side speaks no TLS; a broker that ends looks the same."""
 _DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -32,17 +32,18 @@ class Refusal:
     def __init__(self, server: KafkaServer) -> None:
         self._server = server
         self._reason = ""
+        self._suspicion = ""
 
     def note(self, error: KafkaError) -> None:
         """Take in what is the matter with a connection: librdkafka's `error_cb`."""
         if error.code() in _REMEDIES:
             self._reason = f"{error.str()}; {_REMEDIES[error.code()]}"
         elif _NO_TLS in error.str():
-            self._reason = f"{error.str()}; {_REMEDIES[KafkaError._SSL]}"
+            self._suspicion = f" ({error.str()}; {_REMEDIES[KafkaError._SSL]})"
 
     def clear(self) -> None:
         """Forget it: a call has been answered."""
-        self._reason = ""
+        self._reason = self._suspicion = ""
 
     def failure(self, reason: KafkaError | str, where: str = "") -> Unavailable:
         """Return what is raised for a call that failed: `Refused` where trying again does not help.
@@ -56,7 +57,9 @@ class Refusal:
             if is_denied(reason):
                 return Refused(f"{place}{reason.str()}: user {self._server.username!r} has no right to this")
             reason = reason.str()
-        return Refused(f"{place}{self._reason}") if self._reason else Unavailable(f"{place}{reason}")
+        if self._reason:
+            return Refused(f"{place}{self._reason}")
+        return Unavailable(f"{place}{reason}{self._suspicion}")
 
     @contextmanager
     def watch(self, client: AdminClient) -> Iterator[None]:

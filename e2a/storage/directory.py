@@ -85,7 +85,7 @@ class DirectoryStore:
         except KeyError:
             return
         for entry in entries:
-            if entry.suffix != TEMPORARY:
+            if not entry.name.startswith("."):
                 yield f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}"
 
     def _path(self, key: str) -> Path:

@@ -118,10 +118,10 @@ def test_kafka_hangs_up_on_who_does_not_say_who_it_is(secure: Secure, changes: d
 
 
 def test_tls_with_a_kafka_that_does_not_speak_it(secure: Secure) -> None:
-    """TLS at the port of a Kafka without it is refused, and the setting named."""
+    """TLS at the port of a Kafka without it gets no answer, and the setting is named when patience is over."""
     server = secure.kafka()._replace(tls=True, ca_file=secure.ca_file)
-    with pytest.raises(Refused, match=rf"Kafka {server}: .*E2A_KAFKA_TLS"):
-        Admin(server, 10).partitions()
+    with pytest.raises(Unavailable, match=rf"Kafka {server}: .*E2A_KAFKA_TLS"):
+        Admin(server, 3).partitions()
 
 
 def test_redis_says_why_it_refuses(secure: Secure, authority: str) -> None:
@@ -192,6 +192,34 @@ def test_a_service_that_is_refused_ends(
     assert f"E2A_{server}" in ended.stderr.splitlines()[-1]
     assert cluster.password(user) not in ended.stderr
     assert "a wrong one" not in ended.stderr
+
+
+def test_an_authority_is_never_replaced_unasked(tmp_path: Path) -> None:
+    """With its key elsewhere, certificates that are good are kept, and new ones are refused: others trust its file."""
+    command = [SCRIPTS / "certificates", tmp_path, "192.0.2.10"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (tmp_path / "authority.key").rename(tmp_path / "elsewhere")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    subprocess.run(command, check=True)
+    ended = subprocess.run([*command, "192.0.2.11"], check=False, capture_output=True, text=True)
+    assert ended.returncode == ExitCode.CONFIG
+    assert "authority.key is not there" in ended.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", [None, ""], ids=["missing", "empty"])
+def test_redis_starts_with_no_user_without_a_password(secure: Secure, tmp_path: Path, content: str | None) -> None:
+    """A password that is missing or empty, which would let anybody in as that user, ends Redis before it starts."""
+    for user in SERVICES:
+        (tmp_path / f"{user}.password").write_text(secure.password(user))
+    (tmp_path / "synth.password").unlink()
+    if content is not None:
+        (tmp_path / "synth.password").write_text(content)
+    env = {"PATH": os.environ["PATH"], "E2A_DATA": str(tmp_path / "data"), "E2A_SECRETS": str(tmp_path)}
+    env |= {"E2A_TLS": str(Path(secure.ca_file).parent), "E2A_REDIS_PORT": "1"}
+    ended = subprocess.run([SCRIPTS / "redis"], env=env, check=False, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == ExitCode.CONFIG
+    assert "synth.password is missing or empty" in ended.stderr
 
 
 SERVICES = ["producer", "synth", "merger", "monitor"]

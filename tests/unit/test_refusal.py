@@ -34,7 +34,6 @@ def refusal() -> Refusal:
     [
         (KafkaError._AUTHENTICATION, "SASL authentication error: no", "E2A_KAFKA_USERNAME and E2A_KAFKA_PASSWORD"),
         (KafkaError._SSL, "SSL handshake failed", "E2A_CA_FILE and E2A_KAFKA_TLS"),
-        (KafkaError._TRANSPORT, "Disconnected: connecting to a PLAINTEXT broker listener", "E2A_KAFKA_TLS"),
     ],
 )
 def test_who_is_refused_says_what_to_look_at(refusal: Refusal, code: int, said: str, remedy: str) -> None:
@@ -51,6 +50,19 @@ def test_a_server_that_is_away_has_not_refused(refusal: Refusal) -> None:
         raise KafkaException(TOO_LONG)
     failure = refusal.failure(TOO_LONG, "topic e2a.events")
     assert (type(failure), str(failure)) == (Unavailable, "Kafka b:1: topic e2a.events: took too long")
+
+
+def test_a_broker_that_may_speak_no_tls_may_also_be_away(refusal: Refusal) -> None:
+    """What librdkafka only suspects ends no waiting, and is told when that is over."""
+    suspected = KafkaError(KafkaError._TRANSPORT, "Disconnected: connecting to a PLAINTEXT broker listener?")
+    with pytest.raises(KafkaException), refusal.watch(Client(refusal, suspected, ALL_DOWN)):
+        raise KafkaException(TOO_LONG)
+    failure = refusal.failure(TOO_LONG)
+    assert type(failure) is Unavailable
+    assert "took too long (Disconnected: connecting to a PLAINTEXT" in str(failure)
+    assert "look at E2A_CA_FILE and E2A_KAFKA_TLS" in str(failure)
+    refusal.clear()
+    assert "PLAINTEXT" not in str(refusal.failure(TOO_LONG))
 
 
 def test_who_was_let_in_is_not_refused_any_more(refusal: Refusal) -> None:

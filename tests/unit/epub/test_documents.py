@@ -1,5 +1,6 @@
 """The documents of an EPUB: which there are, in which order, as which bytes."""
 
+import socket
 import zipfile
 from pathlib import Path
 
@@ -176,6 +177,24 @@ def test_content_is_read_when_it_is_needed(path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(archive.Archive, "read", lambda self, name: asked.append(name) or read(self, name))
     assert epub.read(epub_file(path, items)).problems == ()
     assert asked == ["META-INF/encryption.xml", CONTAINER, PACKAGE, "OEBPS/one.xhtml"]
+
+
+def test_nothing_is_fetched(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book whose picture, style, script, cover and a chapter are on the internet is read without asking there."""
+    away = "https://example.org"
+    body = f"<img src='{away}/a.jpg'/><script src='{away}/a.js'></script><iframe src='{away}'></iframe><p>One.</p>"
+    style = Item("a.css", f"@import url({away}/b.css); p {{ background: url({away}/c.png) }}", "text/css")
+    cover = Item(f"{away}/front.jpg", "", "image/jpeg", "cover-image")
+
+    def forbidden(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("asked the network")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, forbidden)
+    epub_file(path, [Item("one.xhtml", page(body)), TWO, style, cover])
+    book = epub.read(edit(path, PACKAGE, 'href="two.xhtml"', f'href="{away}/two.xhtml"'))
+    assert book.cover is None
+    assert any("two.xhtml" in problem for problem in book.problems)
 
 
 def test_bomb_that_must_be_read(path: Path) -> None:
