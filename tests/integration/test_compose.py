@@ -159,7 +159,9 @@ def test_redis_has_a_password(model):
     """Redis reads its password from a file, never from its command line, and all who use it have that file."""
     redis = model["services"]["redis"]
     assert "requirepass $$(cat /run/secrets/e2a_redis_password)" in redis["command"][-1]
-    having = {name for name, each in model["services"].items() if "e2a_redis_password" in names(each.get("secrets", []))}
+    having = {
+        name for name, each in model["services"].items() if "e2a_redis_password" in names(each.get("secrets", []))
+    }
     assert having == {"redis", *SERVICES, "produce"}
 
 
