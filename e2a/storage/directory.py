@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,8 +71,12 @@ class DirectoryStore:
                 target.write(chunk)
 
     def size(self, key: str) -> int | None:
+        def opened() -> int:
+            with self._path(key).open("rb") as source:  # NFS asks the server when a file is opened
+                return os.fstat(source.fileno()).st_size
+
         try:
-            return self._read(key, self._path(key).stat).st_size
+            return self._read(key, opened)
         except KeyError:
             return None
 
@@ -103,12 +107,20 @@ class DirectoryStore:
 
     def _read(self, key: str, request: Callable[[], Result]) -> Result:
         def get() -> Result:
+            with suppress(FileNotFoundError):
+                return request()
             try:
+                self._look_again(key)
                 return request()
             except FileNotFoundError as error:
                 raise KeyError(key) from error
 
         return self._call(key, get)
+
+    def _look_again(self, key: str) -> None:
+        """Open the folders of a key: NFS then forgets what it missed in them, and remembers for half a minute."""
+        for folder in reversed(self._path(key).relative_to(self._root).parents):
+            os.scandir(self._root / folder).close()
 
     def _call(self, key: str, request: Callable[[], Result]) -> Result:
         try:
