@@ -14,8 +14,6 @@ from e2a.errors import Unavailable
 
 Result = TypeVar("Result")
 CHUNK = 1 << 20
-TEMPORARY = ".tmp"
-"""Suffix of files that are not whole yet."""
 
 
 class DirectoryStore:
@@ -136,7 +134,7 @@ class DirectoryStore:
 def renamed(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; flush it to disk and rename it on success, remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}{TEMPORARY}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     temporary.touch()
     try:
         yield temporary

@@ -82,7 +82,8 @@ def _build_stand_ins(env: Environment) -> None:
     """Give the engine images of the names that the compose file has; those that it has stay."""
     services = json.loads(compose.load(E2A_ENGINE="espeak").stdout)["services"]
     names = {variable: services[service]["image"] for variable, service in STAND_INS.items()}
-    if all(_is_there(env, image) for image in (PYTHON, *names.values())):
+    there = ["docker", "image", "inspect", PYTHON, *names.values()]
+    if not subprocess.run(there, check=False, env=env, capture_output=True).returncode:
         return
     minio = subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     build = partial(subprocess.run, check=True, env=env | names | {"MINIO_BIN": minio}, cwd=Path.home())
@@ -94,11 +95,6 @@ def _build_stand_ins(env: Environment) -> None:
             ["docker", "build", "-q", "-t", RAW, "-"], input=f"FROM {RAW}\nRUN mkdir -p /usr/share/man/man1\n".encode()
         )
         build([tools / "base-images.sh", *STAND_INS.values()])
-
-
-def _is_there(env: Environment, image: str) -> bool:
-    command = ["docker", "image", "inspect", image]
-    return subprocess.run(command, check=False, env=env, capture_output=True).returncode == 0
 
 
 def _writable(folder: Path) -> Path:
