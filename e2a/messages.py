@@ -46,6 +46,7 @@ class PartDone(Frozen):
     part: int
     digest: Digest
     worker: str
+    """Who has made it, which need not be who says so."""
     audio_seconds: float
     audio_bytes: int
     work_seconds: float = 0.0

@@ -207,7 +207,7 @@ class Worker:
             book_id=job.book_id,
             part=job.part.index,
             digest=job.part.digest,
-            worker=self._name,
+            worker=self._name if work_seconds else sidecar.worker or self._name,
             audio_seconds=sidecar.seconds,
             audio_bytes=sidecar.aac[job.bitrate].size,
             work_seconds=round(work_seconds, 3),

@@ -61,5 +61,12 @@ def committed(bootstrap: KafkaServer, partitions: int, topic: str = CHAPTERS) ->
     return offsets
 
 
+@stamina.retry(on=(KafkaException, TimeoutError), timeout=60)
+def groups(bootstrap: KafkaServer) -> set[str]:
+    """Return the names of all groups."""
+    client = AdminClient(config.client(bootstrap))
+    return {group.group_id for group in client.list_consumer_groups().result(10).valid}
+
+
 def _reader(bootstrap: KafkaServer, group: str) -> Consumer:
     return Consumer(config.client(bootstrap) | {"group.id": group, "enable.auto.commit": False})

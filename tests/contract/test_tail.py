@@ -16,7 +16,7 @@ from e2a.messages import BookPlanned, DeadLetter, PartDone, encode
 from e2a.testing import MemoryBroker
 from e2a.topics import DEAD_LETTERS, EVENT_PARTITIONS, EVENTS, topics
 from tests.servers import kafka_server, wait_until
-from tests.topics import empty_topics, send_raw
+from tests.topics import empty_topics, groups, send_raw
 from tests.unit.builders import BOOK, a_job, a_part_done
 
 
@@ -209,8 +209,7 @@ class TestKafkaTail:
         """Kafka knows no group of who only looks."""
         on_kafka.send(EVENTS, 0, done(0))
         read(on_kafka.events(), 1)
-        groups = AdminClient(config.client(on_kafka.bootstrap)).list_consumer_groups().result(30)
-        assert "e2a.reader" not in {group.group_id for group in groups.valid}
+        assert "e2a.reader" not in groups(on_kafka.bootstrap)
 
 
 def test_kafka_that_is_away_is_named_and_waited_for(tmp_path: Path) -> None:

@@ -1,9 +1,17 @@
 """Fixtures of what is assembled with the real ffmpeg."""
 
+import sys
+
 import pytest
 
 from e2a.testing import MemoryStore
 from tests.servers import require
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Streamlit's test runner shows becomes `__main__`, which every process spawned later would run first: undo it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")

@@ -73,11 +73,11 @@ def put_plan(store: ObjectStore, plan: Plan) -> None:
     store.put(keys.book(plan.book_id, keys.PLAN), plan.model_dump_json().encode())
 
 
-def put_part(store: ObjectStore, part: Part) -> None:
-    """Put a part's master, audio and sidecar where a worker puts them."""
+def put_part(store: ObjectStore, part: Part, **changes: Any) -> None:
+    """Put a part's master, audio and sidecar, that changed, where a worker puts them."""
     store.put(keys.part_master(part.digest), some_master(part))
     store.put(keys.part_audio(part.digest, BITRATE), some_audio(part))
-    store.put(keys.part_sidecar(part.digest), a_sidecar(part).model_dump_json().encode())
+    store.put(keys.part_sidecar(part.digest), a_sidecar(part, **changes).model_dump_json().encode())
 
 
 def a_job(part: Part | None = None, /, **changes: Any) -> ChapterJob:

@@ -57,11 +57,11 @@ def test_says_what_it_did(bench: Bench, part: Part) -> None:
 
 
 def test_does_not_make_what_is_there(bench: Bench, part: Part) -> None:
-    """A part that is stored is reported at once, with no work claimed for it."""
-    put_part(bench.store, part)
+    """A part that is stored is reported at once as its maker's, with no work claimed for it."""
+    put_part(bench.store, part, worker="w9")
     event = bench.worker.handle(a_job(part), threading.Event())
     assert isinstance(event, PartDone)
-    assert event.work_seconds == 0
+    assert (event.worker, event.work_seconds) == ("w9", 0)
     assert bench.engine.spoken == []
 
 
