@@ -10,7 +10,7 @@ from tests.servers import require
 
 @pytest.fixture(autouse=True)
 def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Streamlit's test runner shows becomes `__main__`, which every process spawned later would run first: undo it."""
+    """What Streamlit's test runner shows becomes `__main__`, which processes spawned later would run first: undo it."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
