@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,10 +15,15 @@ from e2a.errors import Unavailable
 
 Result = TypeVar("Result")
 CHUNK = 1 << 20
+UNFINISHED = ".unfinished"
+"""The folder of what is being written."""
+DAY = 86_400
+"""Seconds after which the writer of an unfinished file has died: it renames or removes it in minutes."""
 
 
 class DirectoryStore:
-    """`ObjectStore` in a directory. Thread- and process-safe: writers rename, they never overwrite in place.
+    """`ObjectStore` in a directory. Thread- and process-safe: writers rename, they never overwrite in place. What a
+    writer that was killed leaves is removed by the `check` of any other, a day later.
 
     Args:
         root: the directory, which is made when it is missing.
@@ -35,6 +41,10 @@ class DirectoryStore:
             raise Unavailable(f"storage directory {self._root}: {error.strerror}") from error
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise Unavailable(f"storage directory {self._root}: not writable")
+        for left in (self._root / UNFINISHED).glob("*"):
+            with suppress(OSError):  # another removes it, too, or has renamed it
+                if left.stat().st_mtime < time.time() - DAY:
+                    left.unlink()
 
     def put(self, key: str, data: bytes) -> None:
         self._write(key, lambda temporary: temporary.write_bytes(data))
@@ -98,7 +108,7 @@ class DirectoryStore:
 
     def _write(self, key: str, write: Callable[[Path], object]) -> None:
         def put() -> None:
-            with renamed(self._path(key)) as temporary:
+            with renamed(self._path(key), self._root / UNFINISHED) as temporary:
                 write(temporary)
 
         self._call(key, put)
@@ -131,10 +141,17 @@ class DirectoryStore:
 
 
 @contextmanager
-def renamed(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; flush it to disk and rename it on success, remove it on failure."""
+def renamed(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary name; flush it to disk and rename it to `path` on success, remove it on failure.
+
+    Args:
+        path: the name in the end; its folder is made.
+        folder: of the temporary name, on the same file system; that of `path` when it is None.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    folder = folder or path.parent
+    folder.mkdir(exist_ok=True)
+    temporary = folder / f".{uuid.uuid4().hex}.tmp"
     temporary.touch()
     try:
         yield temporary

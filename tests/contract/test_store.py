@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -161,6 +162,22 @@ def test_directory_leaves_nothing_behind_when_a_put_fails(tmp_path: Path, monkey
     with stamina.set_testing(True), pytest.raises(Retryable, match="store: key: No space left on device"):
         DirectoryStore(tmp_path / "store", patience=60).put("key", b"value")
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(("days", "is_left"), [(0.9, True), (1.1, False)])
+def test_directory_removes_what_a_killed_writer_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float, is_left: bool
+) -> None:
+    """What was being written when its writer was killed is no object, and is removed by another's check a day later."""
+    store = DirectoryStore(tmp_path / "store", patience=0.01)
+    monkeypatch.setattr(Path, "replace", lambda _self, _target: None)
+    monkeypatch.setattr(Path, "unlink", lambda _self, **_options: None)
+    store.put("parts/ab/cd.aac", b"half a p")
+    monkeypatch.undo()
+    (left,) = files(tmp_path)
+    os.utime(left, (then := time.time() - days * 86_400, then))
+    DirectoryStore(tmp_path / "store", patience=0.01).check()
+    assert (files(tmp_path), list(store.list(""))) == ([left] if is_left else [], ["parts/"])
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.ESTALE])

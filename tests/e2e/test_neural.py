@@ -25,7 +25,7 @@ Make = Callable[[Path, Settings, Path], bytes]
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require("ffmpeg")
-    return made_epub(tmp_path_factory.mktemp("book") / "book.epub", chapters=4, characters=150)
+    return made_epub(tmp_path_factory.mktemp("book") / "book.epub", chapters=3, characters=70)
 
 
 @pytest.fixture(scope="module")
