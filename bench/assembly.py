@@ -33,7 +33,7 @@ import numpy as np
 
 from e2a.plan import BITRATE, Chapter, Part, Plan, Sentence, Speech, part_digest
 from e2a.settings import SynthSettings
-from e2a.storage import DirectoryStore, ObjectStore, keys, read_master
+from e2a.storage import ObjectStore, keys, read_master
 from merger.assembly import assemble
 from synth_consumer import part as parts
 from synth_consumer.audio import EDGE
@@ -42,6 +42,7 @@ from synth_consumer.engines.espeak import EspeakEngine
 from synth_consumer.pace import TEXTS
 from synth_consumer.speaker import Spoken
 from tests import chirps
+from tests.stores import directory_store
 
 RATE = EspeakEngine.sample_rate
 CHAPTER, PART = 1200, 300
@@ -63,7 +64,7 @@ def voices() -> list[Pcm]:
 
 def make_parts(folder: Path, hours: float, ways: Iterable[str]) -> str:
     """Put the plan and the parts of a book into storage, write what other ways start from, and say what there is."""
-    store = DirectoryStore(folder / "storage", 1.0)
+    store = directory_store(folder / "storage", 1.0)
     takes, rng = voices(), random.Random(6)
     speech = Speech(engine="espeak", language="en")
     made: list[Part] = []
@@ -133,7 +134,7 @@ def _decoded(flac: bytes) -> bytes:
 
 def by_e2a(folder: Path) -> Path:
     """Assemble the parts in storage."""
-    store = DirectoryStore(folder / "storage", 1.0)
+    store = directory_store(folder / "storage", 1.0)
     plan = Plan.model_validate_json(store.get(keys.book(BOOK, keys.PLAN)))
     return folder / "storage" / assemble(plan, store).output
 

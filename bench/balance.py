@@ -24,12 +24,12 @@ from bench.plans import lengths, made_plan, store_pace, store_plan
 from e2a.bus import Admin, KafkaPublisher, KafkaServer
 from e2a.placement import layouts
 from e2a.plan import Plan
-from e2a.storage import DirectoryStore
 from producer import ingest
 from synth_consumer.engines.simulated import CHARACTERS_PER_SECOND
 from tests import servers
 from tests.servers import wait_until
 from tests.stack import Stack
+from tests.stores import directory_store
 from tests.topics import empty_topics
 from tests.verdict import spoken
 
@@ -80,7 +80,7 @@ def workers(
 
 def make(running: Stack, kafka: KafkaServer, plans: Sequence[Plan]) -> tuple[float, float]:
     """Submit books and return when all their parts are recorded as done: when that began, and when it ended."""
-    store, checkpoint = DirectoryStore(running.folder / "storage", 10), running.checkpoint
+    store, checkpoint = directory_store(running.folder / "storage", 10), running.checkpoint
     admin, publisher = Admin(kafka, 10), KafkaPublisher(kafka, 10)
     for plan in plans:
         store_plan(plan, store)
@@ -133,7 +133,7 @@ def measure(options: argparse.Namespace, number: int, *, slow: bool, steal: bool
             servers.redis(folder) as redis,
             workers(folder, kafka, redis, speeds, SIMULATED_RTF=rtf, STEAL=steal) as running,
         ):
-            store_pace(DirectoryStore(folder / "storage", 10))
+            store_pace(directory_store(folder / "storage", 10))
             listed = running.checkpoint.workers
             wait_until(lambda: sum(len(each.partitions) == len(each.express) == 1 for each in listed()) == number, 300)
             for books in options.books:

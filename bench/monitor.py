@@ -33,13 +33,13 @@ from e2a.checkpoint import GpuRecord, PartRecord, QueuedWork, QueueRecord, Redis
 from e2a.messages import DeadLetter, PartDone, encode
 from e2a.plan import Retake
 from e2a.settings import MonitorSettings
-from e2a.storage import DirectoryStore
 from e2a.testing import MemoryBroker
 from e2a.topics import DEAD_LETTERS, EVENT_PARTITIONS, EVENTS, QUEUES
 from monitor.feed import Feed, open_feed
 from monitor.history import History
 from tests import servers
 from tests.servers import wait_until
+from tests.stores import directory_store
 from tests.topics import empty_topics
 
 LETTERS = 100
@@ -91,7 +91,7 @@ def part_done(book: int, part: int, worker: str, work: float) -> PartDone:
 
 def fill(size: Size, settings: MonitorSettings) -> None:
     """Seed plans, records, workers, what waits, a day of events, and dead letters."""
-    store, checkpoint = DirectoryStore(Path(settings.storage), 5.0), RedisCheckpoint(settings.redis_url)
+    store, checkpoint = directory_store(Path(settings.storage), 5.0), RedisCheckpoint(settings.redis_url)
     for number in range(size.books):
         plan = made_plan(number, [150] * size.parts, size.per_chapter)
         store_plan(plan, store)

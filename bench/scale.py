@@ -19,11 +19,11 @@ from bench.plans import made_plan, store_pace, store_plan
 from e2a.bus import Admin, KafkaPublisher, KafkaServer
 from e2a.placement import layouts
 from e2a.plan import Plan
-from e2a.storage import DirectoryStore
 from producer import ingest
 from tests.epubs import made_epub
 from tests.servers import Server, kafka_server, redis_server, wait_until
 from tests.stack import Process, Stack
+from tests.stores import directory_store
 from tests.topics import empty_topics
 
 MB = 1_000_000
@@ -91,7 +91,7 @@ class Scene:
 
     def publish(self, plans: list[Plan]) -> None:
         """Put plans into storage and their jobs on the topics, from this process."""
-        store, checkpoint = DirectoryStore(self.running.folder / "storage", 10), self.running.checkpoint
+        store, checkpoint = directory_store(self.running.folder / "storage", 10), self.running.checkpoint
         admin, publisher = Admin(self.kafka, 10), KafkaPublisher(self.kafka, 60)
         for plan in plans:
             store_plan(plan, store)
@@ -109,7 +109,7 @@ def scene(workers: int, *, start: bool = True, **settings: object) -> Iterator[S
             options = {"PARTITIONS": workers, "GRACE": 0, "LOG_LEVEL": "warning", "SIMULATED_RTF": 0} | settings
             running = Stack(folder, KafkaServer(kafka.address), f"redis://{redis.address}/0", **options)
             set_up = Scene(running, (kafka, redis), workers)
-            store_pace(DirectoryStore(folder / "storage", 10))
+            store_pace(directory_store(folder / "storage", 10))
             try:
                 if start:
                     set_up.start()

@@ -31,13 +31,14 @@ from e2a import log
 from e2a.checkpoint import LeaseKeeper
 from e2a.messages import ChapterJob, PartDone
 from e2a.plan import Part, Sentence, Speech, part_digest, speech_digest
-from e2a.storage import DirectoryStore, keys
+from e2a.storage import keys
 from e2a.testing import MemoryCheckpoint
 from synth_consumer import quality, speaker
 from synth_consumer.engines.coqui.xtts import XttsEngine
 from synth_consumer.speaker import Speaker
 from synth_consumer.status import Status
 from synth_consumer.worker import Worker
+from tests.stores import directory_store
 from tests.unit.puppet import a_pace
 
 CHARACTERS = 5000
@@ -63,7 +64,7 @@ def make_jobs(texts: Sequence[str], model: str) -> list[ChapterJob]:
 def work(engine: XttsEngine, folder: Path, texts: Sequence[str]) -> float:
     """Make all parts and return the seconds of audio."""
     jobs = make_jobs(texts, engine.model)
-    store = DirectoryStore(folder, patience=1)
+    store = directory_store(folder, patience=1)
     pace = a_pace().model_copy(update={"weights": engine.weights})
     store.put(keys.pace(speech_digest(jobs[0].speech)), pace.model_dump_json().encode())
     status = Status("bench", engine)

@@ -25,6 +25,7 @@ from tests import servers
 from tests.epubs import made_epub
 from tests.servers import wait_until
 from tests.stack import stack
+from tests.stores import directory_store
 from tests.topics import read_topic
 from tests.verdict import Offsets, plan_of, sequentially
 
@@ -45,7 +46,7 @@ def one(folder: Path, kafka: KafkaServer, redis: str, sentence: int) -> dict[str
     book = made_epub(folder / "book.epub", chapters=CHAPTERS, characters=CHARACTERS)
     plan = plan_of(book)
     part_of = {part.sentences[sentence].say: part for part in plan.parts}
-    store = DirectoryStore(folder / "storage", 10)
+    store = directory_store(folder / "storage", 10)
     with stack(folder, kafka, redis, workers=0, partitions=2, SIMULATED_RTF=RTF) as running, Offsets(kafka) as offsets:
         workers = [running.witness("e2a-synth", f"w{number}") for number in range(2)]
         wait_until(lambda: sum(bool(each.partitions) for each in running.checkpoint.workers()) == 2)

@@ -93,8 +93,10 @@ ASSEMBLY_SECONDS = Histogram(
     registry=MERGER,
 )
 JOBS_AGAIN = _shown(
-    Counter("e2a_jobs_again", "Jobs published again: damaged, retried, fallen, wanted", ["reason"], registry=MERGER),
-    *("damaged", "retried", "fallen", "wanted"),
+    Counter(
+        "e2a_jobs_again", "Jobs published again: damaged, retried, fallen, wanted, urgent", ["reason"], registry=MERGER
+    ),
+    *("damaged", "retried", "fallen", "wanted", "urgent"),
 )
 
 VIEWERS = Gauge("e2a_viewers", "Browsers that have the page open", registry=MONITOR)
@@ -119,14 +121,15 @@ Health = Callable[[], Mapping[str, object]]
 
 
 def serve(port: int, health: Health, registry: CollectorRegistry) -> None:
-    """Serve two pages on every address at `port` until the process ends; 0 serves none.
+    """Serve three pages on every address at `port` until the process ends; 0 serves none.
 
     `/metrics`, and `/`, is the Prometheus page. `/healthz` is a JSON object: `status` is `running`, which says that
-    the process answers, beside what `health` returns.
+    the process answers, beside what `health` returns. `/readyz` is the same object, and status 503 while its `state` is
+    `starting`.
 
     Args:
-        port: of both pages.
-        health: called for every look at `/healthz`, in a thread of its own; its values are JSON's.
+        port: of all pages.
+        health: called for every look at `/healthz` or `/readyz`, in a thread of its own; its values are JSON's.
         registry: the service's metrics.
 
     Raises:
@@ -149,10 +152,12 @@ def pages(health: Health, registry: CollectorRegistry) -> WSGIApplication:
         path = environ["PATH_INFO"]
         if path in {"/", "/metrics"}:
             return prometheus(environ, start_response)
-        if path == "/healthz":
-            status, answer = "200 OK", {"status": "running", **health()}
+        if path in {"/healthz", "/readyz"}:
+            answer: dict[str, object] = {"status": "running", **health()}
+            waits = path == "/readyz" and answer.get("state") == "starting"
+            status = "503 Service Unavailable" if waits else "200 OK"
         else:
-            status, answer = "404 Not Found", {"pages": ["/metrics", "/healthz"]}
+            status, answer = "404 Not Found", {"pages": ["/metrics", "/healthz", "/readyz"]}
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
 

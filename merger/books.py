@@ -46,11 +46,13 @@ class Books:
         parts = {part.index: self.as_stored(part, plan.output.bitrate) for part in plan.parts}
         update: dict[str, object] = {"resumed_seconds": sum(record.audio_seconds for record in parts.values())}
         update |= {"stage": _stage(order, "synthesising"), "urgent": order.urgent}
-        update |= outcome(report) if report else {}
         with self._lock:
             known = self._checkpoint.book(book_id)
             if known and unless_known:
                 return True
+            if known and known.stage == "done" and report is None:  # finished just now
+                report = read_report(self._store, book_id)
+            update |= outcome(report) if report else {}
             update |= {"start_time": known.start_time} if known else {}
             self._checkpoint.seed(new_book(plan, self._clock()).model_copy(update=update), parts)
         return True
@@ -73,17 +75,21 @@ class Books:
 
         return self._checkpoint.update_book(book_id, change).stage == stage
 
-    def heed(self, book_id: str, order: Order) -> None:
+    def heed(self, book_id: str) -> None:
         """Record what is wanted of a book; one that is done stays done. Raises `NotRecorded` when it is not known."""
 
         def change(book: BookRecord) -> BookRecord:
             stage = _stage(order, "synthesising" if book.stage in STOPPED else book.stage)
             stage = "done" if book.stage == "done" else stage
+            if (stage, order.urgent) == (book.stage, book.urgent):
+                return book
             reason = book.reason if stage == book.stage else ""
             update = {"stage": stage, "reason": reason, "urgent": order.urgent, "last_update": self._clock()}
             return book.model_copy(update=update)
 
-        self._checkpoint.update_book(book_id, change)
+        with self._lock:
+            order = read_order(self._store, book_id)
+            self._checkpoint.update_book(book_id, change)
 
 
 def outcome(report: Report) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from e2a import log, metrics
 from e2a.bus import Publisher
-from e2a.checkpoint import Checkpoint, PartRecord
+from e2a.checkpoint import Checkpoint, PartRecord, part_lease
 from e2a.errors import Unavailable
 from e2a.messages import PAYLOAD_CHARACTERS, DeadLetter, chapter_job, encode
 from e2a.placement import Layout, avoiding, dispatch, layouts
@@ -17,7 +17,7 @@ from e2a.topics import CHAPTERS, DEAD_LETTERS, EXPRESS, QUEUES
 from merger.books import Books
 from merger.fold import found, published
 
-Reason = Literal["damaged", "retried", "fallen", "wanted"]
+Reason = Literal["damaged", "retried", "fallen", "wanted", "urgent"]
 
 logger = log.get(__name__)
 
@@ -55,7 +55,17 @@ class Jobs:
         """Publish jobs of a book again; each says which attempt it is."""
         records = self._checkpoint.parts(plan.book_id)
         book = self._checkpoint.book(plan.book_id)
-        self._dispatch(plan, parts, records, reason, urgent=bool(book and book.urgent))
+        self._dispatch(plan, parts, records, reason, urgent=reason == "urgent" or bool(book and book.urgent))
+
+    def hasten(self, book_id: str) -> None:
+        """Publish by express what is to be made of a book and nobody is at; its jobs wait behind those of others."""
+        plan = read_plan(self._store, book_id)
+        if plan is None:
+            return
+        leases = {index: part_lease(plan.parts[index].digest) for index in self._checkpoint.ready(book_id)}
+        held = self._checkpoint.held(list(leases.values()))
+        if waiting := [plan.parts[index] for index, lease in leases.items() if lease not in held]:
+            self.publish(plan, waiting, "urgent")
 
     def retry(self, book_id: str) -> None:
         """Publish those parts of a book whose time to be tried again has come, not to whom they failed with."""

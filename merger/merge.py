@@ -107,15 +107,33 @@ class Merger:
             self._fold(event)
             work = self._next(event.book_id)
         elif not isinstance(event, BookDone | BookFailed):
-            if isinstance(event, BookPlanned):
+            try:
+                self._on_word(event)
+            except NotRecorded:  # the checkpoint was emptied meanwhile
                 self._books.seed(event.book_id)
-            elif isinstance(event, BookChanged):
-                self._change(event.book_id)
-            else:
-                self._try_again(event)
             work = self._next(event.book_id)
         metrics.EVENTS.labels(event.type).inc()
         return work
+
+    def _on_word(self, event: BookPlanned | BookChanged | PartsWanted) -> None:
+        """Do what an owner says of a book. Raises `NotRecorded`."""
+        if isinstance(event, BookPlanned):
+            self._books.seed(event.book_id)
+        elif isinstance(event, BookChanged):
+            self._change(event.book_id)
+        else:
+            self._try_again(event)
+
+    def heed(self, book_id: str) -> None:
+        """Do what is wanted of a book that is recorded: one that has become urgent goes before the others.
+
+        Raises:
+            NotRecorded: it is not.
+        """
+        book = self._checkpoint.book(book_id)
+        if book and book.stage == "synthesising" and not book.urgent and read_order(self._store, book_id).urgent:
+            self._jobs.hasten(book_id)
+        self._books.heed(book_id)
 
     def cancel(self) -> None:
         """End all assemblies that are under way, and leave nothing of them behind; for the end of the process."""
@@ -184,7 +202,7 @@ class Merger:
         elif self._checkpoint.stage(book_id) is None:
             self._books.seed(book_id)
         else:
-            self._books.heed(book_id, read_order(self._store, book_id))
+            self.heed(book_id)
             logger.info("merge.heeded", book=book_id, stage=self._checkpoint.stage(book_id))
 
     def _try_again(self, event: PartsWanted) -> None:
@@ -226,6 +244,8 @@ class Merger:
         if book is None:
             raise NotRecorded(book_id)
         parts = self._checkpoint.parts(book_id)
+        if not parts:
+            raise NotRecorded(book_id)
         state = verdict(parts.values())
         if book.stage == "done" or book.stage in STOPPED or (state == "open" and book.stage != "assembling"):
             return

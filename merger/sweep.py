@@ -7,6 +7,7 @@ not matter: storage has the part, or its job is published again.
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from e2a import log
@@ -27,7 +28,8 @@ GRACE = 10.0
 SLICE = 1.0
 """Seconds for which a sweep compares checkpoint and storage, before it looks after what else there is."""
 PERIOD = 60.0
-"""Seconds between two comparisons of a checkpoint that is whole: what is read of each book is whether it has a plan."""
+"""Seconds between two comparisons of a checkpoint that is whole, for which little is read of each book: whether it has
+a plan, and what is wanted of it."""
 
 logger = log.get(__name__)
 
@@ -138,7 +140,8 @@ class Sweep:
     def _compare(self) -> None:
         """Compare the checkpoint with storage, a slice at a time, at once when it was emptied: unfinished books first.
 
-        Storage may hold books that were never announced, or not any more, and lack some whose removal was not.
+        Storage may hold books that were never announced, or not any more, and lack some whose removal was not; what is
+        wanted of a book may have changed without a word.
         """
         if self._unread is None:
             if self._checkpoint.is_whole() and self._clock() < self._compare_after:
@@ -168,11 +171,16 @@ class Sweep:
         return [*known, *sorted(sizes, key=lambda book_id: sizes[book_id] is None)]
 
     def _match(self, book_id: str) -> bool:
-        """Record a book that has a plan, forget one that has none; say whether it is recorded."""
-        is_known = self._checkpoint.stage(book_id) is not None
+        """Record a book that has a plan, or what is wanted of it, forget one without; say whether it is recorded."""
+        stage = self._checkpoint.stage(book_id)
         if has_plan(self._store, book_id):
-            return is_known or self._books.seed(book_id, unless_known=True)
-        if is_known:
+            if stage is None:
+                return self._books.seed(book_id, unless_known=True)
+            if stage != "done":
+                with suppress(NotRecorded):
+                    self._merger.heed(book_id)
+            return True
+        if stage is not None:
             self._checkpoint.forget(book_id)
             logger.info("sweep.removed", book=book_id)
         return False

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from uuid import uuid4
 
 from e2a import log
 from e2a.checkpoint import LeaseKeeper, Leases, gpu_lease
@@ -42,8 +41,7 @@ def leased(leases: Leases, worker: str, waits: Callable[[str], None]) -> Iterato
         if not keeper.keeps(gpu_lease(uuid)):
             _end(uuid)
 
-    # two workers may have one name, as containers have that share the network of their host
-    keeper = LeaseKeeper(leases, f"{worker}-{uuid4()}", look)
+    keeper = LeaseKeeper(leases, worker, look)
     uuid = take(seen, keeper, waits)
     logger.info("gpu.taken", gpu=uuid, worker=worker, visible=len(seen))
     _environment[VARIABLE] = uuid

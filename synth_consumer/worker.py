@@ -2,9 +2,10 @@
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 from e2a import log, metrics
-from e2a.checkpoint import LeaseKeeper, part_lease
+from e2a.checkpoint import LeaseKeeper, WorkerRecord, part_lease
 from e2a.errors import Poison, Retryable, Unavailable
 from e2a.messages import ChapterJob, PartDone
 from e2a.plan import Sidecar
@@ -42,6 +43,7 @@ class Worker:
         leases: keeps two workers off the same part.
         status: shown by the monitor.
         orders: what is wanted of books; None where all of them are.
+        workers: returns those there are.
         patient: whether a part in hand waits for storage that is away, for as long as it takes; otherwise `Unavailable`
             is raised.
     """
@@ -56,6 +58,7 @@ class Worker:
         leases: LeaseKeeper,
         status: Status,
         orders: Orders | None = None,
+        workers: Callable[[], Sequence[WorkerRecord]] = tuple,
         patient: bool = True,
     ) -> None:
         self._name = name
@@ -66,6 +69,7 @@ class Worker:
         self._leases = leases
         self._status = status
         self._orders = orders
+        self._workers = workers
         self._patient = patient
         self._gate = Gate(turns(engine.at_once), POLL)
         self._in_hand: dict[str, InHand] = {}
@@ -84,8 +88,8 @@ class Worker:
         made here: somebody else is at it, or nobody wants it.
 
         Raises:
-            Poison: this job can never be done by this engine, or killed its worker too often.
-            Retryable: the engine failed for now.
+            Poison: this job can never be done, or killed its worker too often.
+            Retryable: the engine failed for now, or is not the one that the book wants and other workers have.
             Unavailable: storage is away, and this worker is not patient.
         """
         try:
@@ -172,16 +176,20 @@ class Worker:
 
     def _check_engine(self, job: ChapterJob) -> None:
         wanted, here = job.speech, self._engine
-        if wanted.engine != here.name:
-            raise Poison(
-                f"the book wants engine {wanted.engine!r}, this worker has {here.name!r}: "
-                f"start workers with E2A_ENGINE={wanted.engine}"
-            )
-        if wanted.model != here.model:
-            raise Poison(
-                f"the book wants model {wanted.model!r} of engine {here.name!r}, this worker has {here.model!r}: "
-                f"give workers and e2a-produce the same E2A_MODEL"
-            )
+        if (wanted.engine, wanted.model) == (here.name, here.model):
+            return
+        reason = (
+            f"the book wants engine {wanted.engine!r}, this worker has {here.name!r}: "
+            f"start workers with E2A_ENGINE={wanted.engine}"
+            if wanted.engine != here.name
+            else f"the book wants model {wanted.model!r} of engine {here.name!r}, this worker has {here.model!r}: "
+            f"give workers and e2a-produce the same E2A_MODEL"
+        )
+        now = time.time()
+        others = (each for each in self._workers() if each.worker != self._name and each.takes_parts(now))
+        if any((each.engine, each.model) == (wanted.engine, wanted.model) for each in others):
+            raise Retryable(reason)  # it is this worker that is wrong, not the book
+        raise Poison(reason)
 
     def _speak(self, in_hand: InHand, store: ObjectStore) -> tuple[Voice, list[Spoken]]:
         """Return the sound of each sentence and whose it is."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from e2a.storage import DirectoryStore
 from tests.servers import require, wait_until
+from tests.stores import directory_store
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 OPTIONS = "passive,direct_io,dir_cache=no,attr_timeout=0"
@@ -67,7 +67,7 @@ def maker(data: bytes) -> str:
 
 def write(root: Path, writer: str, finished: Path) -> int:
     """Put all objects again and again, from memory and from files, until a file is there; return how often."""
-    store = DirectoryStore(root, patience=0.01)
+    store = directory_store(root)
     generator = random.Random(writer)
     puts = 0
     with tempfile.NamedTemporaryFile() as file:
@@ -85,7 +85,7 @@ def write(root: Path, writer: str, finished: Path) -> int:
 
 def read(root: Path, scratch: Path, times: int) -> set[str]:
     """Read all objects so many times, as bytes and into files, and return who has made them; each must be whole."""
-    store = DirectoryStore(root, patience=0.01)
+    store = directory_store(root)
     makers = set()
     for number in range(times):
         for key in OBJECTS:

@@ -9,9 +9,9 @@ from unittest import mock
 
 from bench.celery.said import NAME
 from e2a.plan import Plan, Sentence
-from e2a.storage import DirectoryStore
 from producer import ingest, planner
 from tests.epubs import made_epub
+from tests.stores import directory_store
 
 PARAGRAPHS = 3
 """Of a part: a sentence each, 17 seconds of audio together."""
@@ -49,7 +49,7 @@ def store(book: Path, storage: Path, voices: Path | None = None) -> Plan:
         shutil.copytree(voices / "voices", storage / "voices")
     with mock.patch.object(planner, "split_parts", _small):
         submission = ingest.prepare(book, ingest.Options(engine=NAME))
-    return ingest.store_book(submission, DirectoryStore(storage, 5.0))
+    return ingest.store_book(submission, directory_store(storage, 5.0))
 
 
 def _small(paragraphs: Sequence[planner.Paragraph], _limit: int) -> list[tuple[Sentence, ...]]:

@@ -31,9 +31,9 @@ from bench.celery.said import NAME, Said, install
 from bench.celery.sides import Celery, CeleryAgain, RedisServer, Side
 from e2a.bus import KafkaServer
 from e2a.plan import Chapter, Plan
-from e2a.storage import DirectoryStore
 from producer import ingest
 from tests.stack import Process, Stack
+from tests.stores import directory_store
 
 ROOT = Path(__file__).parents[2]
 DOWN = 1.0
@@ -155,7 +155,7 @@ class Course:
 
 def missing(plan: Plan, storage: Path) -> tuple[int, int]:
     """Return how many chapters and parts are not in storage."""
-    store = DirectoryStore(storage, 5.0)
+    store = directory_store(storage, 5.0)
     whole: Callable[[Chapter], bool] = partial(ingest.is_whole, plan=plan, store=store)
     return sum(not whole(chapter) for chapter in plan.chapters), len(ingest.missing_parts(plan, store))
 

@@ -140,7 +140,7 @@ class Checkpoint(Protocol):
         """Take a worker off the list; what is wanted of it is kept, for when it comes again."""
 
     def workers(self) -> list[WorkerRecord]:
-        """Return all workers heard of in the last five minutes, by name."""
+        """Return all workers heard of in the last five minutes, by name; when, by the clock of this machine."""
 
     def wish(self, worker: str) -> Wish:
         """Return what is wanted of a worker: that it works, unless somebody has said otherwise."""

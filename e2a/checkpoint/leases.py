@@ -1,6 +1,7 @@
 """Leases that a thread keeps alive while their holder works."""
 
 import threading
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -39,13 +40,14 @@ class LeaseKeeper:
 
     Args:
         leases: the checkpoint.
-        holder: name under which leases are held.
+        name: of who holds them. Two processes of one name, as containers have that share the network of their host, are
+            two holders; so is a process and the one that it is started again as.
         beat: called on every renewal, for whatever else must happen regularly; may raise `Unavailable`.
     """
 
-    def __init__(self, leases: Leases, holder: str, beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, leases: Leases, name: str, beat: Callable[[], None] = lambda: None) -> None:
         self._leases = leases
-        self._holder = holder
+        self._holder = f"{name}/{uuid.uuid4().hex}"
         self._beat = beat
         self._lock = threading.Lock()
         self._held: set[str] = set()

@@ -281,8 +281,18 @@ class RedisCheckpoint:
     def workers(self) -> list[WorkerRecord]:
         with self._errors():
             names = sorted(self._redis.scan_iter(_worker_key("*"), count=1000))
-            values = self._redis.mget(names) if names else []
-        return [WorkerRecord.model_validate_json(value) for value in values if value is not None]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.get(name)
+                    pipe.pttl(name)
+                answers = pipe.execute()
+        now = time.time()
+        found = zip(answers[::2], answers[1::2], strict=True)
+        return [
+            WorkerRecord.model_validate_json(value).model_copy(update={"last_seen": now - WORKER_TTL + left / 1000})
+            for value, left in found
+            if value is not None
+        ]
 
     def wish(self, worker: str) -> Wish:
         with self._errors():

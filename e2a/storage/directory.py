@@ -16,14 +16,15 @@ from e2a.errors import Unavailable
 Result = TypeVar("Result")
 CHUNK = 1 << 20
 UNFINISHED = ".unfinished"
-"""The folder of what is being written."""
+"""The folder of what is being written. Without it the directory is another than `check` has made: it is not mounted."""
 DAY = 86_400
 """Seconds after which the writer of an unfinished file has died: it renames or removes it in minutes."""
 
 
 class DirectoryStore:
     """`ObjectStore` in a directory. Thread- and process-safe: writers rename, they never overwrite in place. What a
-    writer that was killed leaves is removed by the `check` of any other, a day later.
+    writer that was killed leaves is removed by the `check` of any other, a day later. Only `check` makes the directory:
+    where it is gone, or not mounted, everything else raises `Unavailable`.
 
     Args:
         root: the directory, which is made when it is missing.
@@ -36,7 +37,7 @@ class DirectoryStore:
 
     def check(self) -> None:
         try:
-            self._root.mkdir(parents=True, exist_ok=True)
+            (self._root / UNFINISHED).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"storage directory {self._root}: {error.strerror}") from error
         if not os.access(self._root, os.W_OK | os.X_OK):
@@ -89,7 +90,8 @@ class DirectoryStore:
             return None
 
     def delete(self, key: str) -> None:
-        self._call(key, lambda: self._path(key).unlink(missing_ok=True))
+        with suppress(KeyError):
+            self._read(key, self._path(key).unlink)
 
     def list(self, prefix: str) -> Iterator[str]:
         try:
@@ -121,9 +123,15 @@ class DirectoryStore:
                 self._look_again(key)
                 return request()
             except FileNotFoundError as error:
+                if not self._is_there:
+                    raise
                 raise KeyError(key) from error
 
         return self._call(key, get)
+
+    @property
+    def _is_there(self) -> bool:
+        return (self._root / UNFINISHED).is_dir()
 
     def _look_again(self, key: str) -> None:
         """Open the folders of a key: NFS then forgets what it missed in them, and remembers for half a minute."""
@@ -136,7 +144,8 @@ class DirectoryStore:
                 with attempt:
                     return request()
         except OSError as error:
-            raise Unavailable(f"storage {self._root}: {key}: {error.strerror}") from error
+            reason = error.strerror if self._is_there else "the directory is not there: mount it, or run e2a-init"
+            raise Unavailable(f"storage {self._root}: {key}: {reason}") from error
         raise AssertionError("unreachable: the retry context returns or raises")
 
 
@@ -148,15 +157,16 @@ def renamed(path: Path, folder: Path | None = None) -> Iterator[Path]:
         path: the name in the end; its folder is made.
         folder: of the temporary name, on the same file system; that of `path` when it is None.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = folder or path.parent
-    folder.mkdir(exist_ok=True)
+    if folder is None:
+        folder = path.parent
+        folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{uuid.uuid4().hex}.tmp"
     temporary.touch()
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from e2a.storage import DirectoryStore, keys
+from e2a.storage import keys
 from tests.browser.website import PASSWORD, Site, Visit, card, fact, figure, go_to, log_in, next_share, play, state
 from tests.epubs import made_epub
 from tests.servers import require
+from tests.stores import directory_store
 
 
 def send(page: Page, book: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_book_that_is_sent_becomes_an_audiobook(page: Page, site: Site, tmp_pa
         lamps.get_by_role("link", name="M4B").click()
     assert kept.value.suggested_filename == "Lamps.m4b"
     data, folder = Path(kept.value.path()).read_bytes(), site.stack.folder / "storage"
-    assert data == DirectoryStore(folder, 1).get(keys.output(site.book_id("Lamps"), "book.m4b"))
+    assert data == directory_store(folder, 1).get(keys.output(site.book_id("Lamps"), "book.m4b"))
     assert site.stack.produce(book, "--voice", "tone", "--sequential", "--output-dir", tmp_path).returncode == 0
     assert data == (tmp_path / "lamps.m4b").read_bytes()
 

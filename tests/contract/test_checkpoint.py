@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -20,7 +21,7 @@ from e2a.checkpoint import (
     RedisCheckpoint,
     WorkerRecord,
 )
-from e2a.checkpoint.redis import AWAY
+from e2a.checkpoint.redis import AWAY, WORKER_TTL
 from e2a.errors import Retryable, Unavailable
 from e2a.testing import Clock, MemoryCheckpoint
 from tests.servers import wait_until
@@ -288,11 +289,14 @@ class TestCheckpoint:
         """The last heartbeat of each worker is listed, by name."""
         anna = WorkerRecord(worker="anna", engine="simulated", started=1.0, last_seen=2.0)
         bert = WorkerRecord(worker="bert", engine="simulated", started=1.0, last_seen=2.0, book_id="b1", chapter=3)
-        for record in (bert, anna, anna.model_copy(update={"last_seen": 3.0})):
+        for record in (bert, anna, anna.model_copy(update={"done": 3})):
             checkpoint.heartbeat(record)
-        assert checkpoint.workers() == [anna.model_copy(update={"last_seen": 3.0}), bert]
+        assert [(worker.worker, worker.done, worker.chapter) for worker in checkpoint.workers()] == [
+            ("anna", 3, 0),
+            ("bert", 0, 3),
+        ]
         checkpoint.sign_off("anna")
-        assert checkpoint.workers() == [bert]
+        assert [worker.worker for worker in checkpoint.workers()] == ["bert"]
 
     def test_a_wish_outlives_its_worker(self, checkpoint: Checkpoint) -> None:
         """A worker works until it is wanted otherwise; one that is drained and started again is still drained."""
@@ -374,6 +378,19 @@ def test_redis_that_is_away_is_not_asked_all_the_time(monkeypatch: pytest.Monkey
     now[0] += AWAY
     checkpoint.check()
     assert asked == ["ping"]
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 0.0, 3600.0])
+def test_a_workers_clock_does_not_matter(redis: str, ahead: float) -> None:
+    """A worker was heard of when its heartbeat came, whatever its clock said then."""
+    checkpoint, client = RedisCheckpoint(redis), redis_py.Redis.from_url(redis)
+    client.flushall()
+    checkpoint.heartbeat(WorkerRecord(worker="anna", engine="simulated", started=1.0, last_seen=time.time() + ahead))
+    (anna,) = checkpoint.workers()
+    assert not anna.is_silent(time.time())
+    client.expire("e2a:worker:anna", WORKER_TTL - 60)
+    (anna,) = checkpoint.workers()
+    assert anna.is_silent(time.time())
 
 
 def test_a_wish_is_kept_while_the_worker_asks(redis: str) -> None:

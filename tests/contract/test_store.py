@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -16,10 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import stamina
 
-from e2a.errors import Retryable
+from e2a.errors import Retryable, Unavailable
 from e2a.storage import DirectoryStore, ObjectStore, S3Store, book_ids
 from e2a.testing import MemoryStore
 from tests.servers import MINIO_KEYS
+from tests.stores import directory_store
 
 
 def s3_store(endpoint: str, bucket: str, secret: str = MINIO_KEYS["E2A_S3_SECRET_KEY"]) -> S3Store:
@@ -40,7 +42,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "secure":
         return request.getfixturevalue("secure").store(bucket=f"tests-{uuid.uuid4().hex}")
     if request.param == "directory":
-        return DirectoryStore(tmp_path / "store", patience=0.01)
+        return directory_store(tmp_path / "store")
     return s3_store(request.getfixturevalue("minio"), f"tests-{uuid.uuid4().hex}")
 
 
@@ -160,7 +162,7 @@ def test_directory_leaves_nothing_behind_when_a_put_fails(tmp_path: Path, monkey
     """A put that breaks off is a Retryable, and leaves neither the object nor a temporary file."""
     monkeypatch.setattr(os, "fsync", failing_once(os.fsync, errno.ENOSPC))
     with stamina.set_testing(True), pytest.raises(Retryable, match="store: key: No space left on device"):
-        DirectoryStore(tmp_path / "store", patience=60).put("key", b"value")
+        directory_store(tmp_path / "store", patience=60).put("key", b"value")
     assert files(tmp_path) == []
 
 
@@ -169,7 +171,7 @@ def test_directory_removes_what_a_killed_writer_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float, is_left: bool
 ) -> None:
     """What was being written when its writer was killed is no object, and is removed by another's check a day later."""
-    store = DirectoryStore(tmp_path / "store", patience=0.01)
+    store = directory_store(tmp_path / "store")
     monkeypatch.setattr(Path, "replace", lambda _self, _target: None)
     monkeypatch.setattr(Path, "unlink", lambda _self, **_options: None)
     store.put("parts/ab/cd.aac", b"half a p")
@@ -185,13 +187,38 @@ def test_directory_waits_for_a_disk_that_is_full_or_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """A put or get that fails for now is tried again."""
-    store = DirectoryStore(tmp_path / "store", patience=60)
+    store = directory_store(tmp_path / "store", patience=60)
     with stamina.set_testing(True, attempts=2):
         monkeypatch.setattr(os, "fsync", failing_once(os.fsync, number))
         store.put("key", b"value")
         monkeypatch.setattr(Path, "read_bytes", failing_once(Path.read_bytes, number))
         assert store.get("key") == b"value"
     assert files(tmp_path) == [tmp_path / "store/key"]
+
+
+@pytest.mark.parametrize("is_mount_point", [False, True])
+def test_directory_that_is_away_is_not_empty(tmp_path: Path, is_mount_point: bool) -> None:
+    """One that is gone, or that is no longer mounted, has not lost its objects, and takes none: it is waited for."""
+    root, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    store = directory_store(root)
+    store.put("books/b1/plan.json", b"{}")
+    root.rename(elsewhere)
+    if is_mount_point:
+        root.mkdir()
+    requests: tuple[Callable[[], object], ...] = (
+        lambda: store.get("books/b1/plan.json"),
+        lambda: store.size("books/b1/plan.json"),
+        lambda: list(store.list("books/")),
+        lambda: store.put("books/b1/order.json", b"{}"),
+        lambda: store.delete("books/b1/plan.json"),
+    )
+    for request in requests:
+        with pytest.raises(Unavailable, match="store: books/.*: the directory is not there: mount it, or run e2a-init"):
+            request()
+    assert files(root) == []
+    shutil.rmtree(root, ignore_errors=True)
+    elsewhere.rename(root)
+    assert store.get("books/b1/plan.json") == b"{}"
 
 
 def test_directory_keeps_keys_inside(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from e2a import log, service
 from e2a.bus import Admin, KafkaPublisher, KafkaServer, config, read_letters
 from e2a.errors import ExitCode
 from e2a.messages import BookPlanned, chapter_job, dead_letter, encode
-from e2a.storage import DirectoryStore, keys
+from e2a.storage import keys
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENTS, EXPRESS, topics
 from producer import books as command
 from tests.servers import require, wait_until
 from tests.stack import Stack
+from tests.stores import directory_store
 from tests.topics import empty_topics, read_topic
 from tests.unit.builders import a_part_failed, a_plan, put_plan
 
@@ -51,7 +52,7 @@ def books(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_books_and_dead_letters(stack: Stack, kafka: KafkaServer, books: Books, tmp_path: Path) -> None:
     """A book is paused, goes on, and is tried again where it failed; then nothing of it is left anywhere."""
     plan = a_plan((1,))
-    put_plan(DirectoryStore(tmp_path / "storage", patience=1), plan)
+    put_plan(directory_store(tmp_path / "storage", patience=1), plan)
     publisher = KafkaPublisher(kafka, patience=30)
     failed = a_part_failed(plan.parts[0])
     letter = dead_letter(encode(chapter_job(plan, plan.parts[0])), reason=failed.reason, source="test")
@@ -82,7 +83,7 @@ def test_books_and_dead_letters(stack: Stack, kafka: KafkaServer, books: Books, 
     assert books("remove", "emma", "--yes").endswith(" is removed; of its parts 1 removed\n")
     assert stage() == ""
     assert books("list") == "no books\n"
-    assert list(DirectoryStore(tmp_path / "storage", patience=1).list(keys.book(plan.book_id, ""))) == []
+    assert list(directory_store(tmp_path / "storage", patience=1).list(keys.book(plan.book_id, ""))) == []
 
 
 def test_letters_are_read_without_taking_them(kafka: KafkaServer) -> None:

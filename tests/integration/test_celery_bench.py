@@ -9,6 +9,7 @@ from bench.celery import app, books, coordinator, said
 from e2a.plan import Plan
 from e2a.storage import DirectoryStore, keys
 from producer.ingest import missing_parts
+from tests.stores import directory_store
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def stored(redis: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.syspath_prepend(str(tmp_path / "engine"))
     app.app.conf.task_always_eager = True
     plan = books.store(books.make(tmp_path / "book.epub", (1, 2)), tmp_path / "storage")
-    yield plan, DirectoryStore(tmp_path / "storage", 5.0)
+    yield plan, directory_store(tmp_path / "storage", 5.0)
     app.app.conf.task_always_eager = False
 
 

@@ -72,7 +72,7 @@ def test_four_gpus_among_six_workers(machine: Machine) -> None:
     os.kill(machine.workers[stopped].pid, signal.SIGSTOP)
     wait_until(lambda: len(machine.gpus()) == 6, 30)
     assert {machine.gpus()[name] for name in others} == {first[killed], first[stopped]}
-    assert [machine.problem(name) for name in others] == ["", ""]
+    assert not [name for name in others if "other workers" in machine.problem(name)]
     os.kill(machine.workers[stopped].pid, signal.SIGCONT)
     assert machine.workers[stopped].wait(30) == ExitCode.UNAVAILABLE
     assert [machine.workers[name].poll() for name in (*kept, *others)] == [None] * 4

@@ -17,6 +17,7 @@ from synth_consumer.audio import EDGE
 from synth_consumer.engines import Pcm
 from synth_consumer.speaker import Spoken
 from tests import chirps
+from tests.stores import directory_store
 from tests.unit.builders import a_part, a_plan, a_speech
 
 RATE = 24000
@@ -29,7 +30,7 @@ TOLERANCE = 8
 def book(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an m4b of chapters of one to three parts, none of them a whole number of frames long."""
     folder = tmp_path_factory.mktemp("marks")
-    store = DirectoryStore(folder, 1.0)
+    store = directory_store(folder, 1.0)
     plan = a_plan(speech=a_speech(engine="simulated"), chapters=tuple(chapters(store)))
     return folder / assemble(plan, store).output
 

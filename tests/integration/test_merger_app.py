@@ -12,11 +12,12 @@ from confluent_kafka.admin import AdminClient
 from e2a.bus import Admin, KafkaPublisher, KafkaServer, config
 from e2a.messages import BookDone, BookPlanned, ChapterJob, DeadLetter, PartialWanted, decode
 from e2a.plan import BITRATE
-from e2a.storage import DirectoryStore, keys, read_report
+from e2a.storage import keys, read_report
 from e2a.topics import CHAPTERS, DEAD_LETTERS, EVENT_PARTITIONS, EVENTS, EXPRESS, MERGER_GROUP
 from tests.recordings import record
 from tests.servers import require, wait_until
 from tests.stack import Stack
+from tests.stores import directory_store
 from tests.topics import empty_topics, read_topic, send_raw
 from tests.unit.builders import a_part_done, a_part_failed, a_plan
 
@@ -27,7 +28,7 @@ class Scene:
     def __init__(self, folder: Path, kafka: KafkaServer, redis: str) -> None:
         self.kafka = kafka
         self.stack = Stack(folder, kafka, redis, PARTITIONS=1)
-        self.store = DirectoryStore(folder / "storage", patience=1)
+        self.store = directory_store(folder / "storage", patience=1)
         self.plan = a_plan()
         self.publisher = KafkaPublisher(kafka, patience=30)
         self.store.put(keys.book(self.plan.book_id, keys.PLAN), self.plan.model_dump_json().encode())

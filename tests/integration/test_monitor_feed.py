@@ -12,7 +12,7 @@ from e2a.messages import BookPlanned, PartDone, chapter_job, dead_letter, decode
 from e2a.plan import BITRATE, Plan
 from e2a.settings import MonitorSettings
 from e2a.shelf import Shelf
-from e2a.storage import DirectoryStore, keys, read_plan, read_report
+from e2a.storage import keys, read_plan, read_report
 from e2a.topics import CHAPTERS as CHAPTERS_TOPIC
 from e2a.topics import DEAD_LETTERS, EVENTS, QUEUES
 from monitor.feed import Feed, open_feed
@@ -20,6 +20,7 @@ from monitor.records import BookPage, BookRow
 from tests.epubs import made_epub
 from tests.servers import require, wait_until
 from tests.stack import Stack, stack
+from tests.stores import directory_store
 from tests.topics import committed, read_topic
 from tests.unit.builders import a_part_failed, a_plan, put_plan
 
@@ -39,7 +40,7 @@ class Truth:
     def __init__(self, running: Stack, kafka: KafkaServer) -> None:
         self.checkpoint = running.checkpoint
         self.kafka = kafka
-        self.store = DirectoryStore(running.folder / "storage", 1)
+        self.store = directory_store(running.folder / "storage", 1)
         self.publisher = KafkaPublisher(kafka, 30)
         self.shelf = Shelf(self.store, self.checkpoint, self.publisher)
         self.book_id = ""
@@ -97,7 +98,7 @@ def a_feed(running: Stack, kafka: KafkaServer) -> Feed:
     """Return a feed that reads when it is told to, all of it each time."""
     return Feed(
         checkpoint=running.checkpoint,
-        store=DirectoryStore(running.folder / "storage", 1),
+        store=directory_store(running.folder / "storage", 1),
         events=event_tail(kafka, 30),
         letters=letter_tail(kafka, 30),
         keep=0.0,

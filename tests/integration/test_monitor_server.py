@@ -18,6 +18,7 @@ from e2a.report import Report, ReportedFile
 from e2a.storage import DirectoryStore, keys
 from tests.monitor import Monitor, running
 from tests.servers import listens, wait_until
+from tests.stores import directory_store
 from tests.unit.builders import BOOK, a_plan, put_part, put_plan, some_audio
 
 PASSWORD = "correct horse"
@@ -68,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(folder: Path) -> bytes:
     """Store a book and return its file."""
-    return put_book(DirectoryStore(folder / "storage", 1))
+    return put_book(directory_store(folder / "storage", 1))
 
 
 @pytest.fixture(scope="module")

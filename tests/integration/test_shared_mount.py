@@ -13,11 +13,11 @@ import pytest
 from e2a.bus import KafkaServer
 from e2a.plan import Sidecar
 from e2a.report import Report
-from e2a.storage import DirectoryStore
 from tests.epubs import made_epub
 from tests.mounts import OBJECTS, mounted, read, write
 from tests.servers import require, wait_until
 from tests.stack import Stack, stack
+from tests.stores import directory_store
 
 TIMES = 30
 """A reader reads each object so often while it is written."""
@@ -45,7 +45,7 @@ def test_what_is_overwritten_from_two_machines_is_whole(folder: Path, machines: 
     with ProcessPoolExecutor(4, get_context("spawn")) as processes:
         try:
             writers = [processes.submit(write, root, root.name, finished) for root in machines[:2]]
-            store = DirectoryStore(folder, patience=1)
+            store = directory_store(folder, patience=1)
             wait_until(lambda: all(store.size(key) for key in OBJECTS) or any(writer.done() for writer in writers))
             readers = [processes.submit(read, root, tmp_path / f"read by {root.name}", TIMES) for root in machines[2:]]
             makers = [reader.result() for reader in readers]
@@ -59,7 +59,7 @@ def test_what_is_overwritten_from_two_machines_is_whole(folder: Path, machines: 
 def test_who_reads_what_is_overwritten_reads_on(machines: list[Path]) -> None:
     """Who has an object open when his own machine puts another goes on in the one that he has; the name that the mount
     keeps it under is no object."""
-    store = DirectoryStore(machines[0], patience=0.01)
+    store = directory_store(machines[0])
     store.put("voices/one.clip", b"the old one")
     with (machines[0] / "voices/one.clip").open("rb", buffering=0) as reading:
         assert reading.read(4) == b"the "
@@ -72,7 +72,7 @@ def test_who_reads_what_is_overwritten_reads_on(machines: list[Path]) -> None:
 def test_machines_see_at_once_what_others_have_done(machines: list[Path]) -> None:
     """An object is there for a machine that has just missed it as soon as another has put it; its size is that of what
     was put last, and when it is deleted it is gone."""
-    one, two = (DirectoryStore(root, patience=0.01) for root in machines[:2])
+    one, two = (directory_store(root) for root in machines[:2])
     key = "books/b1/order.json"
     assert (two.size(key), list(two.list("books/b1/"))) == (None, [])
     for data in (b"short", b"and longer", b"not so"):
@@ -88,7 +88,7 @@ def test_machines_see_at_once_what_others_have_done(machines: list[Path]) -> Non
 def test_what_was_missed_is_looked_for_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client of NFS goes on missing a name, or a folder, until what it lies in is opened: all is, from the top. Nor
     does it ask for the size of a file that is not opened: it is."""
-    store = DirectoryStore(tmp_path, patience=0.01)
+    store = directory_store(tmp_path)
     store.put("books/b1/plan.json", b"{}")
     folders = [tmp_path, tmp_path / "books", tmp_path / "books/b1"]
     opened: list[Path] = []

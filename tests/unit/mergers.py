@@ -8,7 +8,7 @@ import structlog
 
 from e2a.checkpoint import LeaseKeeper, PartRecord
 from e2a.messages import BookDone, BookPlanned, ChapterJob, Message
-from e2a.plan import Plan
+from e2a.plan import Part, Plan
 from e2a.report import Report, ReportedFile
 from e2a.storage import ObjectStore, keys
 from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint, MemoryStore
@@ -183,6 +183,19 @@ class Scene:
             self.clock.now += 1.0
             for work in self.sweeper.sweep():
                 work.run()
+
+    def during_the_reading(self, happen: Callable[[], object]) -> None:
+        """Let something happen when the last part of the book has just been looked up in storage."""
+        as_stored = self.books.as_stored
+
+        def last(part: Part, bitrate: int) -> PartRecord:
+            record = as_stored(part, bitrate)
+            if part == PLAN.parts[-1]:
+                self.books.as_stored = as_stored  # type: ignore[method-assign]
+                happen()
+            return record
+
+        self.books.as_stored = last  # type: ignore[method-assign]
 
     def damage(self, *indices: int) -> None:
         """Let the next assembly find parts damaged."""

@@ -6,11 +6,12 @@ import pytest
 
 from e2a.errors import ExitCode, Retryable, UserError
 from e2a.report import Report, ReportedChapter, ReportedFile
-from e2a.storage import DirectoryStore, ObjectStore, keys
+from e2a.storage import ObjectStore, keys
 from e2a.storage.directory import renamed
 from e2a.testing import MemoryStore
 from producer import delivery
 from producer.ingest import output_of
+from tests.stores import directory_store
 from tests.unit.builders import BOOK
 
 NAMES = {
@@ -39,7 +40,7 @@ def finish(store: ObjectStore, names: dict[str, list[str]]) -> Report:
 
 @pytest.fixture(params=["memory", "directory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    return MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path / "storage", patience=0.01)
+    return MemoryStore() if request.param == "memory" else directory_store(tmp_path / "storage")
 
 
 @pytest.fixture

@@ -46,9 +46,9 @@ def never(_seconds: float) -> None:
     pytest.fail("it waits although a GPU is free")
 
 
-def take(checkpoint: Checkpoint, worker: str) -> str:
+def take(keeper: LeaseKeeper) -> str:
     """Take a GPU that is free."""
-    return gpus.take(GPUS, LeaseKeeper(checkpoint, worker), lambda _problem: None, never)
+    return gpus.take(GPUS, keeper, lambda _problem: None, never)
 
 
 def test_lists_what_the_driver_shows() -> None:
@@ -119,20 +119,21 @@ def test_what_names_no_gpu_is_refused(named: str, order: str | None, reason: str
 
 
 def test_workers_take_different_gpus(checkpoint: Checkpoint) -> None:
-    """Each takes the first that is free."""
-    assert tuple(take(checkpoint, f"w{number}") for number in range(4)) == GPUS
+    """Each takes the first that is free, also one that has the name of another."""
+    assert tuple(take(LeaseKeeper(checkpoint, name)) for name in ("w0", "w1", "w2", "w2")) == GPUS
 
 
 def test_waits_until_a_gpu_is_free(checkpoint: Checkpoint, clock: Clock) -> None:
     """A fifth worker says once what it waits for, and takes the GPU of one that died when its lease runs out."""
-    for number in range(4):
-        take(checkpoint, f"w{number}")
+    keepers = [LeaseKeeper(checkpoint, f"w{number}") for number in range(4)]
+    for keeper in keepers:
+        take(keeper)
     said: list[str] = []
 
     def pause(seconds: float) -> None:
         clock.now += seconds
         for number in (0, 1, 3):
-            assert checkpoint.renew(gpu_lease(GPUS[number]), f"w{number}", TTL)
+            keepers[number].renew()
 
     assert gpus.take(GPUS, LeaseKeeper(checkpoint, "w4"), said.append, pause) == GPUS[2]
     assert clock.now == pytest.approx(TTL, abs=gpus.POLL)
@@ -157,7 +158,7 @@ def test_does_not_wait_where_it_is_not_let_in(checkpoint: Checkpoint) -> None:
     """A wrong password does not get better."""
     checkpoint.failure = Refused("Redis: WRONGPASS")
     with pytest.raises(Refused):
-        take(checkpoint, "w0")
+        take(LeaseKeeper(checkpoint, "w0"))
 
 
 def test_cuda_is_shown_the_gpu_and_no_other(checkpoint: Checkpoint) -> None:
@@ -165,7 +166,7 @@ def test_cuda_is_shown_the_gpu_and_no_other(checkpoint: Checkpoint) -> None:
     with gpus.leased(checkpoint, "w0", lambda _problem: None):
         assert gpus._environment == {"CUDA_VISIBLE_DEVICES": GPUS[0]}
         assert checkpoint.held([gpu_lease(uuid) for uuid in GPUS]) == {gpu_lease(GPUS[0])}
-    assert take(checkpoint, "w1") == GPUS[0]
+    assert take(LeaseKeeper(checkpoint, "w1")) == GPUS[0]
 
 
 def test_a_gpu_is_free_after_an_error(checkpoint: Checkpoint) -> None:

@@ -116,10 +116,15 @@ def test_dead_holder(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> No
     assert theirs.claim(NAME) == 2
 
 
-def test_same_name_after_death(checkpoint: Checkpoint, ours: LeaseKeeper) -> None:
-    """A worker that died and came back under its name claims again at once, as the second attempt."""
+def test_same_name(checkpoint: Checkpoint, ours: LeaseKeeper, clock: Clock) -> None:
+    """Another process of the same name is somebody else, who claims when the first has died, as the second attempt."""
     ours.claim(NAME)
-    assert LeaseKeeper(checkpoint, "gpu-0").claim(NAME) == 2
+    another = LeaseKeeper(checkpoint, "gpu-0")
+    assert another.claim(NAME) == 0
+    another.release(NAME)
+    assert ours.holds(NAME)
+    clock.now += TTL
+    assert another.claim(NAME) == 2
 
 
 def test_renew(ours: LeaseKeeper, theirs: LeaseKeeper, clock: Clock) -> None:

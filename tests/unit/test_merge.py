@@ -6,7 +6,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from e2a.checkpoint import PartRecord
+from e2a.checkpoint import BookRecord, PartRecord
 from e2a.errors import Retryable
 from e2a.messages import BookDone, BookFailed, BookPlanned, PartsWanted, encode
 from e2a.plan import BITRATE, Plan, Retake
@@ -342,6 +342,33 @@ def test_checkpoint_emptied_after_the_last_part(scene: Scene) -> None:
     assert scene.left == [BOOK]
     scene.merger.conclude(BOOK)
     assert scene.stage == "done"
+
+
+def test_checkpoint_emptied_between_two_looks(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that forgets everything after it was asked for a book, and before it is for its parts, is filled."""
+    scene.planned(0, 1, 2)
+    scene.books.enter(BOOK, "assembling")
+    look = scene.checkpoint.book
+
+    def lose_after(book_id: str) -> BookRecord | None:
+        monkeypatch.setattr(scene.checkpoint, "book", look)
+        book = look(book_id)
+        scene.checkpoint.lose()
+        return book
+
+    monkeypatch.setattr(scene.checkpoint, "book", lose_after)
+    scene.merger.conclude(BOOK)
+    assert (scene.stage, scene.states, scene.published) == ("synthesising", ["done"] * 3, [])
+
+
+def test_planned_again_just_before_it_is_done(scene: Scene) -> None:
+    """A book that is finished while it is read for another announcement is done, and announced once."""
+    scene.planned(0, 1, 2)
+    scene.during_the_reading(lambda: scene.merger.conclude(BOOK))
+    work = scene.merger.on_event(BookPlanned(book_id=BOOK))
+    assert work is not None
+    work.run()
+    assert (scene.stage, scene.published, len(scene.assembled)) == ("done", [DONE], 1)
 
 
 def test_checkpoint_emptied_before_a_failure(scene: Scene) -> None:

@@ -3,11 +3,12 @@
 import pytest
 from structlog.testing import capture_logs
 
-from e2a.messages import BookChanged, PartialWanted
+from e2a.messages import BookChanged, PartialWanted, PartsWanted
 from e2a.plan import Order
 from e2a.storage import keys, read_report
-from e2a.topics import EXPRESS
-from tests.unit.builders import BOOK, put_plan
+from e2a.topics import CHAPTERS, EXPRESS, QUEUES
+from merger.sweep import PERIOD
+from tests.unit.builders import BOOK, a_job, put_plan
 from tests.unit.mergers import DONE, PLAN, REPORT, Scene
 
 
@@ -120,6 +121,63 @@ def test_an_announcement_heeds_the_order(scene: Scene) -> None:
     book = scene.checkpoint.book(BOOK)
     assert book is not None
     assert (book.stage, book.urgent, scene.assembled) == ("paused", True, [])
+
+
+@pytest.mark.parametrize("before", [Order(), Order(state="paused")])
+@pytest.mark.parametrize("after", [Order(), Order(state="paused"), Order(state="cancelled"), Order(urgent=True)])
+def test_an_order_of_which_no_word_came(scene: Scene, before: Order, after: Order) -> None:
+    """What is wanted of a book is read in storage within a minute when nobody was told, and stands from then on."""
+    scene.planned(1)
+    order(scene, before.state)
+    scene.settle()
+    scene.sweep(2)
+    scene.jobs_sent()
+    scene.broker.committed = {topic: [len(records) for records in scene.broker.logs[topic]] for topic in QUEUES}
+    scene.store.put(keys.book(BOOK, keys.ORDER), after.model_dump_json().encode())
+    scene.clock.now += PERIOD
+    scene.sweep(3)
+    book = scene.checkpoint.book(BOOK)
+    assert book is not None
+    stage = "synthesising" if after.state == "wanted" else after.state
+    assert (book.stage, book.urgent) == (stage, after.urgent)
+    assert {part for _topic, part, _attempt in scene.jobs_sent()} == ({0, 2} if stage == "synthesising" else set())
+
+
+def test_a_book_that_becomes_urgent(scene: Scene) -> None:
+    """What waits of it behind others is published once more, by express, once; but for what a worker is at."""
+    scene.planned(1)
+    scene.checkpoint.claim(f"part/{PLAN.parts[0].digest}", "gpu-1", ttl=60.0)
+    scene.broker.send(CHAPTERS, [a_job(PLAN.parts[2])], [0])
+    scene.jobs_sent()
+    order(scene, urgent=True)
+    assert scene.jobs_sent() == [(EXPRESS, 2, 1)]
+    order(scene, urgent=True)
+    order(scene)
+    scene.settle()
+    scene.sweep(3)
+    assert scene.jobs_sent() == []
+
+
+@pytest.mark.parametrize("event", [BookChanged(book_id=BOOK), PartsWanted(book_id=BOOK)])
+def test_an_order_while_redis_is_emptied(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, event: BookChanged | PartsWanted
+) -> None:
+    """When Redis forgets everything as soon as it has said that it knows the book, that is read from storage."""
+    scene.planned(0, 1)
+    scene.fail(2, retryable=False)
+    stage = scene.checkpoint.stage
+
+    def lose_after(book_id: str) -> str | None:
+        monkeypatch.setattr(scene.checkpoint, "stage", stage)
+        found = stage(book_id)
+        scene.checkpoint.lose()
+        return found
+
+    monkeypatch.setattr(scene.checkpoint, "stage", lose_after)
+    scene.store.put(keys.book(BOOK, keys.ORDER), Order(urgent=True).model_dump_json().encode())
+    scene.merger.on_event(event)
+    scene.sweep()
+    assert (scene.stage, scene.states) == ("synthesising", ["done", "done", "pending"])
 
 
 def test_an_urgent_book(scene: Scene) -> None:

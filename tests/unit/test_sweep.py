@@ -283,7 +283,7 @@ def away(*_arguments: object, **_options: object) -> None:
         ("checkpoint", "check", ["checkpoint"]),
         ("topics", "partitions", ["topics"]),
         ("broker", "refresh", ["queue"]),
-        ("store", "get", ["fallen"]),
+        ("store", "get", ["storage", "fallen"]),
         ("store", "list", ["storage"]),
         ("checkpoint", "set_queue", ["queue"]),
         ("checkpoint", "stages", ["storage", "fallen", "retries", "books"]),

@@ -1,7 +1,5 @@
 """The comparison of checkpoint and storage: storage is right, whatever was announced, lost or removed."""
 
-from collections.abc import Callable
-
 import pytest
 from structlog.testing import capture_logs
 
@@ -83,25 +81,11 @@ def test_a_checkpoint_that_is_emptied_while_it_is_filled(scene: Scene) -> None:
     assert scene.checkpoint.is_whole()
 
 
-def during_the_reading(scene: Scene, happen: Callable[[], object]) -> None:
-    """Let something happen when the sweep has looked up the last part of the book in storage."""
-    as_stored = scene.books.as_stored
-
-    def last(part: object, bitrate: int) -> object:
-        record = as_stored(part, bitrate)  # type: ignore[arg-type]
-        if part == PLAN.parts[-1]:
-            scene.books.as_stored = as_stored  # type: ignore[method-assign]
-            happen()
-        return record
-
-    scene.books.as_stored = last  # type: ignore[assignment,method-assign]
-
-
 def test_what_is_folded_while_the_checkpoint_is_filled(scene: Scene) -> None:
     """A part that is done while its book is read from storage stays done: what was folded is newer."""
     scene.planned()
     scene.checkpoint.lose()
-    during_the_reading(scene, lambda: scene.make(2))
+    scene.during_the_reading(lambda: scene.make(2))
     scene.sweep()
     assert scene.states == ["pending", "pending", "done"]
 
@@ -115,7 +99,7 @@ def test_what_another_merger_folds_while_a_book_is_announced(scene: Scene) -> No
         put_part(scene.store, PLAN.parts[0])
         other.merger.on_event(a_part_done(PLAN.parts[0]))
 
-    during_the_reading(scene, meanwhile)
+    scene.during_the_reading(meanwhile)
     scene.planned()
     assert scene.states[0] == "pending"
     scene.settle()

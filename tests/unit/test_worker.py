@@ -1,8 +1,10 @@
 """The handler on the in-memory kernel, with an engine that does as it is told."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from e2a.messages import PartDone
 from e2a.plan import BITRATE, Part, part_digest
 from e2a.storage import keys, read_sidecar
 from synth_consumer.worker import MAX_DEATHS
-from tests.unit.builders import a_job, a_part, a_speech, put_part
+from tests.unit.builders import a_job, a_part, a_speech, a_worker_record, put_part
 from tests.unit.workbench import SENTENCES, Bench
 
 
@@ -70,6 +72,24 @@ def test_refuses_a_job_for_another_engine(bench: Bench, part: Part) -> None:
     with pytest.raises(Poison, match="E2A_ENGINE=xtts"):
         bench.worker.handle(a_job(part, speech=a_speech(engine="xtts")), threading.Event())
     assert bench.status.snapshot(()).failed == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "failure"),
+    [
+        ({"engine": "xtts"}, Retryable),
+        ({"engine": "xtts", "model": "v3"}, Poison),
+        ({"engine": "xtts", "last_seen": 0.0}, Poison),
+        ({"engine": "xtts", "worker": "w0"}, Poison),
+    ],
+)
+def test_a_worker_that_is_the_wrong_one(
+    bench: Bench, part: Part, others: dict[str, Any], failure: type[Exception]
+) -> None:
+    """When another worker has the engine that a book wants, the job is left to be tried again there."""
+    bench.checkpoint.heartbeat(a_worker_record(**({"worker": "w1", "last_seen": time.time()} | others)))
+    with pytest.raises(failure, match="E2A_ENGINE=xtts"):
+        bench.worker.handle(a_job(part, speech=a_speech(engine="xtts")), threading.Event())
 
 
 def test_gives_a_part_back_between_sentences(bench: Bench, part: Part) -> None:

@@ -47,6 +47,7 @@ class Bench:
             leases=self.leases,
             status=self.status,
             orders=Orders(self.checkpoint, self.store),
+            workers=self.checkpoint.workers,
         )
 
     def free(self, part: Part) -> bool:
