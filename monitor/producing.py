@@ -39,7 +39,7 @@ _FORMS = {
     "voice": r"([^\W_][^/\\\x00-\x1f\x7f]{0,99})?",
     "language": r"([A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,5})?",
 }
-"""What options look like. None can be taken for another option, or for a file of the machine."""
+"""What options look like. None can be taken for another option, or for a file of another folder."""
 
 
 class UploadOptions(Frozen):
@@ -175,7 +175,7 @@ def arguments(options: UploadOptions) -> list[str]:
     if not math.isfinite(options.speed) or not 0.5 <= options.speed <= 2.0:
         raise UserError(f"speed {options.speed}: must be from 0.5 to 2.0", ExitCode.USAGE)
     named = [f"--{name}={value}" for name in _FORMS if (value := getattr(options, name))]
-    return [*named, f"--speed={options.speed}", *(["--urgent"] if options.urgent else [])]
+    return ["--no-recording", *named, f"--speed={options.speed}", *(["--urgent"] if options.urgent else [])]
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:

@@ -27,8 +27,9 @@ from producer.sections.outline import Outline, outline
 from producer.speech import lexicon
 from producer.speech.lexicon import Lexicon
 
-_NO_LANGUAGE = {"", "und", "mul", "zxx", "mis"}
+_UNNAMED = {"", "und", "mul", "zxx", "mis"}
 """Tags of ISO 639 that name no language."""
+_NO_LANGUAGE = "the book names no language: read as English; --language says another"
 _OWN_BITRATE: frozenset[Format] = frozenset(["flac", "wav", "acx"])
 """Formats that a bitrate does not change."""
 
@@ -42,6 +43,8 @@ class Options(planning.Frozen):
     language: str = ""
     voice: str = ""
     """Name of a voice of the engine, or the path of a reference recording."""
+    recording: bool = True
+    """Whether the voice may be a recording; else it is a name, also where a file is called so."""
     speed: float = 1.0
     loudness: Literal["r128", "acx"] = "r128"
     output: Output = Output()
@@ -122,8 +125,10 @@ def draft(path: Path, options: Options) -> Draft:
     if os.path.isdir(path):
         raise UserError(f"{path}: no EPUB is in this folder", ExitCode.NO_INPUT)
     book = epub.read(path)
+    if not options.language and not _first_language(book.language):
+        book = book._replace(problems=(*book.problems, _NO_LANGUAGE))
     words = lexicon.read(options.lexicon) if options.lexicon else lexicon.EMPTY
-    clip = voices.read_clip(options.voice, options.engine)
+    clip = voices.read_clip(options.voice, options.engine) if options.recording else b""
     speech = Speech(
         engine=options.engine,
         language=_language(options.language, book.language),
@@ -247,11 +252,16 @@ def _numbers(chosen: Sequence[bool]) -> str:
     return ",".join(str(number) for number, read in enumerate(chosen, 1) if read)
 
 
+def _first_language(of_the_book: str) -> str:
+    """Return the first of several tags; empty where it names no language."""
+    first = re.split(r"[\s,;.]", of_the_book.strip(), maxsplit=1)[0]
+    return "" if traits.primary_subtag(first) in _UNNAMED else first
+
+
 def _language(asked: str, of_the_book: str) -> str:
     """Return a tag as BCP 47 writes it: EPUBs also say `eng`, `en_us`, `iw`, `en-GB, fr`, or that it has none."""
-    first = re.split(r"[\s,;.]", of_the_book.strip(), maxsplit=1)[0]
     try:
-        return langcodes.standardize_tag(asked or ("en" if first in _NO_LANGUAGE else first))
+        return langcodes.standardize_tag(asked or _first_language(of_the_book) or "en")
     except LanguageTagError as error:
         if asked:
             raise UserError(f"--language {asked!r}: not a language tag such as en or fr-CA", ExitCode.USAGE) from error

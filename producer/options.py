@@ -52,6 +52,15 @@ Voice = Annotated[
         rich_help_panel=_SPEECH,
     ),
 ]
+NoRecording = Annotated[
+    bool,
+    Option(
+        "--no-recording",
+        metavar=" ",
+        help="Take --voice for the name of a voice, also where a file is called so.",
+        rich_help_panel=_SPEECH,
+    ),
+]
 Language = Annotated[
     str,
     Option(metavar="TAG", help="Language tag such as en or fr; by default the book's own.", rich_help_panel=_SPEECH),

@@ -33,7 +33,7 @@ def book_of(source: package.Source) -> Book:
     return Book(
         title=metadata.title(source) or source.archive.path.stem,
         authors=tuple(metadata.authors(source)),
-        language=next((value.text for value in source.values("language")), "en"),
+        language=next((value.text for value in source.values("language")), ""),
         metadata=metadata.metadata(source),
         cover=cover.find_cover(source, documents, landmarks),
         documents=documents,

@@ -53,6 +53,7 @@ class Book(NamedTuple):
     title: str
     authors: tuple[str, ...]
     language: str
+    """As the package says it; empty when it does not."""
     metadata: Metadata
     cover: Cover | None
     documents: tuple[Document, ...]

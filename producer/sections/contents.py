@@ -37,6 +37,7 @@ _CHAPTER = re.compile(
     re.IGNORECASE,
 )
 
+_ITEMS = ("li", "dt", "dd", "td")
 _MADE_BY = re.compile(
     r"((\w+ ){0,2}(illustrat|translat|edit|retold|compil|adapt)|with (\w+ )?(introd|photo|draw|pref|forew))\w* "
     r"(\w+ ){0,3}by .{1,60}$|(translated|übersetzt|aus dem|traduit|traducción) .{1,60}$",
@@ -139,7 +140,9 @@ def _chunks(book: Book, flow: Sequence[Located], cuts: Mapping[int, Cut], limit:
 
 
 def _page(blocks: Iterable[Located], book: Book) -> matter.Page:
-    lines = (matter.Line(each.block.text, each.block.linked, is_heading(each)) for each in blocks)
+    lines = (
+        matter.Line(each.block.text, each.block.linked, is_heading(each), each.block.name in _ITEMS) for each in blocks
+    )
     return matter.Page(tuple(lines), book.authors, book.language)
 
 
@@ -173,7 +176,7 @@ def _kind(page: matter.Page, cut: Cut | None, landmark: str, limit: float, book:
     if len(page.text) > limit:
         return "", ""
     first = page.lines[0]
-    title = cut.title if cut else first.text if first.is_heading else ""
+    title = cut.title if cut and cut.title else first.text if first.is_heading else ""
     is_chapter = cut is not None and _is_chapter(cut.title, book)
     if not is_chapter and (by_landmark := matter.marked(landmark, page)):
         return by_landmark, "landmarks"

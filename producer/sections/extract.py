@@ -37,7 +37,9 @@ _PAGE_NUMBER = re.compile(
 )
 _RAISED = ("sup", "sub")
 _ORDINAL = re.compile(r"(st|nd|rd|th|e|er|re|ère|ème)\b", re.IGNORECASE)
-_INITIAL = re.compile(r"[^\W\d_]{1,2}")
+_OPENING = "\"“„'\u2018\u201a«\u2039¿¡ \xa0\u202f"
+_INITIAL = re.compile(rf"[{_OPENING}]*[^\W\d_]{{1,2}}")
+_BEHIND_INITIAL = re.compile(r"['\u2019]?[^\W\d_]")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
@@ -75,7 +77,7 @@ class Block(NamedTuple):
     attribute: str = ""
     """`alt` for the description of an image."""
     initial: str = ""
-    """Letters before its first word, of which an image shows them; no part of its text."""
+    """What an image shows right before its text, with the space between them; no part of its text."""
 
 
 class Skipped(NamedTuple):
@@ -294,9 +296,13 @@ class _Walker:
             self._awaited = (path, letters) if begins else ("", "")
 
     def _begin(self, text: str) -> None:
+        """Put the letters of an image before the text that goes on from them; one that repeats them is whole."""
         path, letters = self._awaited
-        self._awaited = ("", "")
-        if letters and text[0].isalpha() and not text.startswith(letters):
+        if letters and text[0].isspace():
+            letters = f"{letters.rstrip()} "
+            text = text.lstrip()
+        self._awaited = ("", "") if text else (path, letters)
+        if letters and _BEHIND_INITIAL.match(text) and not text.startswith(letters.strip(_OPENING)):
             self._initial = letters
             self._images = [image for image in self._images if image[0] != path]
 

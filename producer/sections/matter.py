@@ -106,9 +106,16 @@ _SENTENCE = re.compile(r"(\S+\s+){7,}\S*[.!?]")
 """As in a book whose reader chooses how it goes on."""
 _YEAR = re.compile(r"\b(1[5-9]|20)\d\d\b")
 _PER_YEAR = 300
-"""Most characters of a bibliography from one year to the next, on average."""
+"""Most characters of a bibliography, or of notes that name books, from one year to the next, on average."""
 _LEGAL = re.compile("licen[cs]e|copyright|redistribut|warrant", re.IGNORECASE)
-_DOUBTED = re.compile("illustrations|references|newsletter.*|imprint", re.IGNORECASE)
+_DOUBTED = re.compile("illustrations|newsletter.*|imprint", re.IGNORECASE)
+_ENTRIES = {
+    "notes": re.compile(
+        r"\W?[\d\xb2\xb3\xb9\u2070-\u2079*†‡§]|[\[({]\w{1,4}[\])}]|(pp?|page|s|seite|note)\b\W*\d", re.IGNORECASE
+    ),
+    "index": re.compile(r".*\d\.?$|.{1,80}(?<![.!?…。\uff01\uff1f\"\u2019”»」』])$"),
+}
+"""Lines by which such matter is told from prose: numbered notes; names, short or with numbers of pages behind them."""
 _BOOKS_BY = re.compile("(also|((other|more) )?(books|titles|works)) by (?P<name>.*)", re.IGNORECASE)
 _DEDICATION = re.compile(
     r"(for|to|in (loving )?memory|dedicated|pour|à|für|para|a la)\s(?!.*(information|permission|www\.|http|copies))|"
@@ -126,6 +133,8 @@ class Line(NamedTuple):
     linked: int = 0
     """How many of its characters are links."""
     is_heading: bool = False
+    is_item: bool = False
+    """Whether it stands in a list or a table."""
 
 
 class Page(NamedTuple):
@@ -198,11 +207,26 @@ def _holds(title: str, page: Page) -> bool:
         return size <= _DOUBTED_LIMIT or _is_author(match["name"], page.authors)
     if re.fullmatch("licen[cs]e", title, re.IGNORECASE):
         return size <= _LICENCE_LIMIT and bool(_LEGAL.search(" ".join(line.text for line in page.lines[1:])))
-    if title.casefold() == "register":
-        return page.language.casefold().startswith("de")
-    if title.casefold() == "references" and size <= _PER_YEAR * len(_YEAR.findall(page.text)):
-        return True
-    return size <= _DOUBTED_LIMIT or not _DOUBTED.fullmatch(title)
+    if title.casefold() == "register" and not page.language.casefold().startswith("de"):
+        return False
+    return size <= _DOUBTED_LIMIT or _looks_so(title, page)
+
+
+def _looks_so(title: str, page: Page) -> bool:
+    """Say whether a text that is not short looks as its title says."""
+    if title.casefold() == "legal":
+        return copyright_span(page.lines) != (0, 0)
+    entry = _ENTRIES.get(of_title(title))
+    if entry or title.casefold() == "references":
+        is_cited = len(page.text) <= _PER_YEAR * len(_YEAR.findall(page.text))
+        return is_cited or bool(entry and _is_list(page.lines, entry))
+    return not _DOUBTED.fullmatch(title)
+
+
+def _is_list(lines: Iterable[Line], entry: re.Pattern[str]) -> bool:
+    """Say whether a third of the lines are entries: by their words, a link, or the markup; headings do not count."""
+    counted = [line for line in lines if not line.is_heading]
+    return 3 * sum(bool(line.linked or line.is_item or entry.match(line.text)) for line in counted) >= len(counted)
 
 
 def _is_author(name: str, authors: Iterable[str]) -> bool:

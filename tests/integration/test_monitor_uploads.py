@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from e2a.bus import KafkaServer
 from e2a.errors import ExitCode, UserError
 from e2a.settings import MonitorSettings, environment_for
-from e2a.storage import DirectoryStore, book_ids, read_order, read_plan
+from e2a.storage import book_ids, read_order, read_plan
 from e2a.testing import Clock
 from monitor import uploads as module
 from monitor.producing import LARGEST_OUTPUT, LIMITS, LONGEST_LINE, PRODUCE, Limits, Producer, UploadOptions
@@ -22,6 +22,7 @@ from monitor.uploads import KEPT, MOST_WAITING, Upload, Uploads
 from tests.epubs import made_epub
 from tests.monitor import running
 from tests.servers import wait_until
+from tests.stores import directory_store
 
 PLAIN = UploadOptions()
 
@@ -99,7 +100,7 @@ def test_a_book_that_is_sent_is_on_the_shelf(
     uploads = desk(patience=60, kafka_bootstrap=str(kafka), redis_url=redis, storage=str(storage), partitions=1)
     for urgent in (False, True):
         assert sent(uploads, data=book, options=UploadOptions(speed=1.5, urgent=urgent)).state == "submitted"
-    store = DirectoryStore(storage, 1)
+    store = directory_store(storage, 1)
     (book_id,) = book_ids(store)
     plan = read_plan(store, book_id)
     assert plan is not None
@@ -120,6 +121,22 @@ def test_chapters_before_it_is_sent(desk: Desk, book: bytes) -> None:
     assert uploads.listed() == ()
 
 
+def test_a_book_is_no_recording(
+    desk: Desk, book: bytes, kafka: KafkaServer, redis: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A voice that is called as the file of the book is a name: nothing of a viewer is decoded as sound."""
+    storage = tmp_path / "storage"
+    monkeypatch.setenv("E2A_ACCEPT_CPML", "true")
+    uploads = desk(patience=60, kafka_bootstrap=str(kafka), redis_url=redis, storage=str(storage), partitions=1)
+    assert sent(uploads, data=book, options=UploadOptions(engine="xtts", voice="Emma.epub")).state == "submitted"
+    store = directory_store(storage, 1)
+    (book_id,) = book_ids(store)
+    plan = read_plan(store, book_id)
+    assert plan is not None
+    assert plan.speech.voice == "Emma.epub"
+    assert not list(store.list("voices/"))
+
+
 SHOW = "import sys, os; sys.stderr.write(' '.join([*sys.argv[1:], os.getcwd(), *os.listdir()])); sys.exit(65)"
 
 
@@ -127,7 +144,7 @@ def test_how_the_producer_is_called(desk: Desk) -> None:
     """The producer gets the options and the name of the book, in a folder of which it is all."""
     upload = sent(desk(SHOW), "--x.epub", b"", UploadOptions(language="fr", urgent=True))
     *options, folder, name = upload.message.split()
-    assert options == ["--detach", "--language=fr", "--speed=1.0", "--urgent", "--", "x.epub"]
+    assert options == ["--detach", "--no-recording", "--language=fr", "--speed=1.0", "--urgent", "--", "x.epub"]
     assert name == "x.epub"
     assert not Path(folder).exists()
 

@@ -85,6 +85,25 @@ def test_language_as_it_should_not_be_written(tmp_path: Path, written: str, stan
     assert ingest.prepare(book, OPTIONS).plan.speech.language == standard
 
 
+@pytest.mark.parametrize("written", ["", "<dc:language> </dc:language>", "<dc:language>und-Latn</dc:language>"])
+def test_no_language(tmp_path: Path, written: str) -> None:
+    """That a book without a language is read as English is said, unless the user names one."""
+    items = [Item("c.xhtml", page("<p>One.</p>"))]
+    book = epub_file(tmp_path / "book.epub", items, metadata=f"<dc:title>Emma</dc:title>{written}")
+    plan = ingest.prepare(book, OPTIONS).plan
+    assert plan.speech.language == "en"
+    assert plan.problems == ("the book names no language: read as English; --language says another",)
+    assert ingest.prepare(book, Options(engine="simulated", language="fr")).plan.problems == ()
+
+
+def test_name_of_a_voice_that_is_a_file(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a voice may be no recording, a file that is called so is not looked at."""
+    monkeypatch.chdir(tmp_path)
+    for voice in (book.name, "anna.wav", str(book)):
+        submission = ingest.prepare(book, Options(engine="xtts", voice=voice, recording=False))
+        assert (submission.clip, submission.plan.speech.voice) == (b"", voice)
+
+
 def test_same_chapters_are_the_same_book(book: Path) -> None:
     """However the numbers of chapters are written, the same choice is the same book."""
     ids = set()

@@ -130,10 +130,19 @@ def test_descriptions_of_images() -> None:
     assert found[1].source == Source(document=0, path="/4/2/2", start=1, end=9, attribute="alt")
 
 
-def test_initial_that_is_an_image() -> None:
+@pytest.mark.parametrize(
+    ("alt", "text", "say"),
+    [
+        ("T", "he sun rose.", "The sun rose."),
+        ("I", " was born in York.", "I was born in York."),
+        ("I", "\u2019ve seen it.", "I\u2019ve seen it."),
+        ("“W", "hat is it?”", "“What is it?”"),
+    ],
+)
+def test_initial_that_is_an_image(alt: str, text: str, say: str) -> None:
     """The letter of a drop cap that is a picture is spoken, though it is no text."""
-    (only,) = sentences(small_plan("<p><img src='t.png' alt='T'/>he sun rose.</p>"))
-    assert (only.text, only.say) == ("he sun rose.", "The sun rose.")
+    (only,) = sentences(small_plan(f"<p><img src='t.png' alt='{alt}'/>{text}</p>"))
+    assert (only.text, only.say) == (text.strip(), say)
 
 
 def test_spoken_form_is_kept_beside_the_text() -> None:

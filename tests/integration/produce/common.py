@@ -14,6 +14,7 @@ from e2a.testing import MemoryBroker, MemoryCheckpoint
 from e2a.topics import EVENTS, QUEUES
 from producer import ingest
 from producer.making import Servers
+from tests.stores import directory_store
 from tests.unit.builders import a_book_record, a_part_record, put_part
 
 Produce = Callable[..., int]
@@ -31,7 +32,7 @@ class Asked(list[tuple[Plan, SynthSettings]]):
 
 def finish(book: Path, storage: Path, *, names: tuple[str, ...] = (".m4b",), output: Output = M4B, **said: Any) -> None:
     """Put a book into storage as the merger does when it is finished; its report says what is said."""
-    store = DirectoryStore(storage, patience=0.01)
+    store = directory_store(storage)
     options = ingest.Options(engine="simulated", output=output)
     put_files(store, ingest.store_book(ingest.prepare(book, options), store).book_id, names, **said)
 
@@ -55,7 +56,7 @@ class Merger:
     """
 
     def __init__(self, storage: Path) -> None:
-        self.store = DirectoryStore(storage, patience=0.01)
+        self.store = directory_store(storage)
         self.broker = MemoryBroker(2)
         self.checkpoint = MemoryCheckpoint(self.time)
         self.failures: dict[str, str] = {}
@@ -95,7 +96,7 @@ class Merger:
 
 def submit(book: Path, storage: Path, chapters: int) -> tuple[Plan, DirectoryStore]:
     """Put a book into storage of which so many chapters are finished."""
-    store = DirectoryStore(storage, patience=0.01)
+    store = directory_store(storage)
     plan = ingest.store_book(ingest.prepare(book, ingest.Options(engine="simulated")), store)
     for chapter in plan.chapters[:chapters]:
         for part in chapter.parts:

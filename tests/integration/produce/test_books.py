@@ -13,11 +13,12 @@ from e2a.checkpoint import BookRecord
 from e2a.errors import ExitCode
 from e2a.messages import BookChanged, DeadLetter, PartsWanted, chapter_job, dead_letter, encode
 from e2a.plan import Plan
-from e2a.storage import DirectoryStore, keys, read_order
+from e2a.storage import keys, read_order
 from e2a.testing import Clock, MemoryBroker, MemoryCheckpoint
 from e2a.topics import EVENTS
 from producer import books as command
 from tests.integration.produce.common import put_files
+from tests.stores import directory_store
 from tests.unit.builders import a_book_record, a_part_record, a_plan, a_worker_record, put_plan
 
 EMMA, SENSE = "aaaa000000000001", "bbbb000000000002"
@@ -29,7 +30,7 @@ class Scene:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, storage: Path) -> None:
         self._monkeypatch = monkeypatch
-        self.store = DirectoryStore(storage, patience=0.01)
+        self.store = directory_store(storage)
         self.checkpoint = MemoryCheckpoint(Clock())
         self.broker = MemoryBroker()
         self.letters: list[Letter] = []

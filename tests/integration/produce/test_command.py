@@ -9,6 +9,7 @@ from e2a.testing import Clock, MemoryCheckpoint
 from producer import ingest, looking
 from synth_consumer import engines
 from tests.integration.produce.common import Complaint, Produce, finish
+from tests.stores import directory_store
 from tests.unit.books import small_epub
 
 
@@ -92,6 +93,7 @@ def test_status_of_a_book_that_redis_does_not_know(
 ) -> None:
     """A book that was never submitted is told from one of which only storage knows."""
     monkeypatch.setattr(looking, "open_checkpoint", Answering)
+    directory_store(book.parent / "storage")
     if stored:
         finish(book, book.parent / "storage")
     assert produce(book, "--status") == (ExitCode.UNAVAILABLE if stored else ExitCode.NO_INPUT)

@@ -8,10 +8,11 @@ import pytest
 from e2a.errors import ExitCode
 from e2a.messages import Message, PartialWanted
 from e2a.report import Report, ReportedRetake
-from e2a.storage import DirectoryStore, keys, read_plan
+from e2a.storage import keys, read_plan
 from e2a.topics import EVENTS
 from producer import ingest, looking, sequential
 from tests.integration.produce.common import Complaint, Produce, excerpt, finish, submit
+from tests.stores import directory_store
 from tests.unit.books import small_epub
 from tests.unit.builders import put_part
 
@@ -108,7 +109,7 @@ def excerpts(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
         def send(self, topic: str, messages: list[Message]) -> None:
             sent.append((topic, messages))
-            store = DirectoryStore(Path(str(os.environ["E2A_STORAGE"])), patience=0.01)
+            store = directory_store(Path(str(os.environ["E2A_STORAGE"])))
             plan = read_plan(store, messages[0].book_id)
             assert plan
             assert store.size(keys.partial_report(plan.book_id)) is None

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from e2a.errors import ExitCode
-from e2a.storage import DirectoryStore, keys
+from e2a.storage import keys
 from tests.integration.produce.common import Asked, Complaint, Produce, finish
+from tests.stores import directory_store
 from tests.unit.books import Item, epub_file, page, small_epub
 from tests.unit.builders import put_part
 
@@ -92,7 +93,7 @@ def test_what_is_to_be_made_is_told(
 ) -> None:
     """Before a book is made it is told how much of it there is: nothing, some, all for another format or bit
     rate, or after an edit what did not change."""
-    store = DirectoryStore(tmp_path / "storage", patience=0.01)
+    store = directory_store(tmp_path / "storage")
     produce(book, "--sequential")
     first, second = asked[0][0].parts
     put_part(store, first)
@@ -142,5 +143,5 @@ def test_recording_is_stored_with_the_book(produce: Produce, book: Path, tmp_pat
     arguments = ("--engine", "xtts", "--accept-cpml", "--voice", tmp_path / "anna.wav")
     assert produce(book, "--sequential", *arguments) == ExitCode.BOOK_FAILED
     ((plan, _),) = asked
-    store = DirectoryStore(tmp_path / "storage", patience=0.01)
+    store = directory_store(tmp_path / "storage")
     assert store.get(keys.clip(plan.speech.voice)) == b"speech"

@@ -29,7 +29,7 @@ def test_metadata(path: Path) -> None:
 def test_metadata_that_is_missing(path: Path, metadata: str) -> None:
     """A book that does not say is called as its file, by nobody, in English."""
     book = described(path, metadata)
-    assert (book.title, book.authors, book.language, book.metadata) == ("book", (), "en", Metadata())
+    assert (book.title, book.authors, book.language, book.metadata) == ("book", (), "", Metadata())
 
 
 def test_title_of_several(path: Path) -> None:

@@ -542,6 +542,24 @@ class TestMatter:
         assert kinds(found) == ["", "index"]
         assert [len(each) for each in texts(found)] == [3, 2]
 
+    def test_by_heading_without_a_table(self) -> None:
+        """So is one of a book that is cut by document, since nothing in it gives a title but the heading."""
+        bodies = ["<h1>Copyright</h1><p>To nobody.</p>", "<h2>Table of Contents</h2><p>I to III</p>", *[self.STORY] * 3]
+        found = cut(*bodies)
+        assert [(each.title, each.kind) for each in found[:2]] == [
+            ("Copyright", "copyright"),
+            ("Table of Contents", "contents"),
+        ]
+        assert kinds(found[2:]) == ["", "", ""]
+
+    @pytest.mark.parametrize("item", ["<li>{}</li>", "<dl><dt>See</dt><dd>{}</dd></dl>", "<p>{}<a href='#x'>↑</a></p>"])
+    def test_notes_without_numbers(self, item: str) -> None:
+        """What is called notes is notes when its paragraphs are items of a list, or linked."""
+        text = "He says so in the letter to his sister, and says it again."
+        for title, body, kind in (("Notes", item, "notes"), ("Notes", "<p>{}</p>", ""), ("Thanks", item, "")):
+            found = cut(words(9000), body.format(text) * 25, contents=[entry("I", "0"), entry(title, "1")])
+            assert kinds(found) == ["", kind]
+
     def test_licence_inside_a_document(self) -> None:
         """A licence around the text of a document is split off; the entry is that of the text."""
         found = cut(f"{LICENCE}{self.STORY}{LICENCE}", contents=[entry("I", "0")])
@@ -609,21 +627,21 @@ class TestMatter:
         body = f'<h1 {EPUB}="copyright-page">Copyright</h1>{words(size)}'
         assert kinds(cut(words(9000), body, contents=[entry("I", "0"), entry("Copyright", "1")])) == expected
 
-    @pytest.mark.parametrize(("size", "expected"), [(3000, "notes"), (5000, "")])
+    @pytest.mark.parametrize(("size", "expected"), [(3000, "bibliography"), (5000, "")])
     def test_share_of_a_book(self, size: int, expected: str) -> None:
         """What its title alone makes matter is none when it is more than a quarter of the book."""
-        found = cut(words(10_000), words(size), contents=[entry("I", "0"), entry("Notes", "1")])
-        assert (found[1].kind, found[1].title) == (expected, "Notes")
+        found = cut(words(10_000), words(size), contents=[entry("I", "0"), entry("Bibliography", "1")])
+        assert (found[1].kind, found[1].title) == (expected, "Bibliography")
 
     def test_share_of_a_book_in_pieces(self) -> None:
         """Matter that goes on in documents without an entry may not grow beyond a quarter of the book either."""
-        bodies = [words(10_000), *[f"<h1>Notes</h1>{words(2000)}"] * 4]
-        assert kinds(cut(*bodies, contents=[entry("I", "0"), entry("Notes", "1")])) == ["", ""]
-        assert kinds(cut(*bodies[:3], contents=[entry("I", "0"), entry("Notes", "1")])) == ["", ""]
+        bodies = [words(10_000), *[f"<h1>Bibliography</h1>{words(2000)}"] * 4]
+        assert kinds(cut(*bodies, contents=[entry("I", "0"), entry("Bibliography", "1")])) == ["", ""]
+        assert kinds(cut(*bodies[:3], contents=[entry("I", "0"), entry("Bibliography", "1")])) == ["", ""]
 
-    def test_long_document_called_notes(self) -> None:
+    def test_long_document_called_bibliography(self) -> None:
         """A long document without an entry goes on with the chapter before, though its heading is that of matter."""
-        found = cut(words(10_000), f"<h1>Notes</h1>{words(5000)}", contents=[entry("I", "0")])
+        found = cut(words(10_000), f"<h1>Bibliography</h1>{words(5000)}", contents=[entry("I", "0")])
         assert [len(each) for each in texts(found)] == [3]
 
     def test_all_is_matter(self) -> None:

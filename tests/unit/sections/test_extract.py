@@ -421,10 +421,30 @@ class TestInitials:
         ]
 
     @pytest.mark.parametrize(
+        ("body", "initial", "text"),
+        [
+            ("<img alt='I'/> was born.", "I ", "was born."),
+            ("<b><img alt='À '/></b>\n<i>\n l\u2019aube.</i>", "À ", "l\u2019aube."),
+            ("<img alt='I'/>\u2019ve seen.", "I", "\u2019ve seen."),
+            ('<img alt="L"/>\'homme.', "L", "'homme."),
+            ("<img alt='“W'/>hat?”", "“W", "hat?”"),
+            ("<img alt='« Q'/>uoi ? »", "« Q", "uoi ? »"),
+            ("<img alt='¡A'/> casa!", "¡A ", "casa!"),
+        ],
+    )
+    def test_word_of_one_letter(self, body: str, initial: str, text: str) -> None:
+        """An image may show a whole word, of which a space or an apostrophe parts the text, and an opening quote."""
+        (found,) = read(f"<p>{body}</p>", alt_text=True).blocks
+        assert (found.initial, found.text) == (initial, text)
+
+    @pytest.mark.parametrize(
         "body",
         [
-            "<img alt='O'/> nce.",
             "<img alt='O'/><br/>nce.",
+            "<img alt='O'/> <br/>nce.",
+            "<img alt='O'/> Once.",
+            "<img alt='“O'/>Once.”",
+            "<img alt='O'/> 12.",
             "<img alt='O'/>, no.",
             "<img alt='Old'/>nce.",
             "<img alt='12'/>nce.",

@@ -278,9 +278,11 @@ def test_dedication_around_copyright(lines: list[str], places: list[int]) -> Non
         ("By the same author", 3001, ""),
         ("Contents", 30_000, "contents"),
         ("Contents", 30_001, ""),
-        ("Notes", 90_000, "notes"),
+        ("Bibliography", 90_000, "bibliography"),
         *((title, 1000, kind) for title, kind in [("Illustrations", "contents"), ("References", "bibliography")]),
         *((title, 1001, "") for title in ["Illustrations", "References", "Newsletter", "Imprint", "Books by Mail"]),
+        *((title, 1000, kind) for title, kind in [("Notes", "notes"), ("Index", "index"), ("Legal", "copyright")]),
+        *((title, 1001, "") for title in ["Notes", "Anmerkungen", "Legal"]),
         ("Also by Moonlight", 1001, ""),
         ("Also by Ann Author", 1001, "promotion"),
         ("Books by Mail", 1000, "promotion"),
@@ -304,6 +306,36 @@ def test_length_of_what_is_named(title: str, size: int, kind: str) -> None:
 )
 def test_words_of_what_is_named(title: str, lines: list[str], kind: str) -> None:
     """A licence speaks of the law, and references are full of years."""
+    assert matter.named(title, page(*lines)) == kind
+
+
+PROSE = "He went home to her, and neither of them said a word of it until the next day. "
+
+
+@pytest.mark.parametrize(
+    ("title", "lines", "kind"),
+    [
+        ("Notes", [PROSE * 6] * 6, ""),
+        ("Notes", ["“No,” she said.", PROSE, "“Why?”"] * 12, ""),
+        ("Notes", [f"12 March. {PROSE}", PROSE, PROSE, "He did not come."] * 9, ""),
+        ("Notes", [f"1. {PROSE}"] * 20, "notes"),
+        ("Notes", [f"[1] {PROSE}", PROSE, PROSE] * 20, "notes"),
+        ("Anmerkungen", [f"S. 12: {PROSE}"] * 20, "notes"),
+        ("Endnotes", ["1", PROSE] * 20, "notes"),
+        ("Notes", [f"* {PROSE}", f"¹ {PROSE}"] * 20, "notes"),
+        ("Notes", [f"“no word”: A. Smith, Words (Oxford, 1923). {PROSE}"] * 20, "notes"),
+        ("Notes", [matter.Line("I", is_heading=True), f"1. {PROSE}", PROSE, PROSE] * 20, "notes"),
+        ("Index", [PROSE * 6] * 6, ""),
+        ("Index", ["“No,” she said.", PROSE, "‘Why?’", "— Non !", "« Oui »"] * 9, ""),
+        ("Index", ["Abbott, John, 12, 45–47"] * 60, "index"),
+        ("Index", ["Abbott, John, Bishop of the place that he was born in, and of others near it, 12."] * 20, "index"),
+        ("Index", ["Abbott, John, see Smith"] * 60, "index"),
+        ("Legal", [PROSE * 6] * 6, ""),
+        ("Legal", ["© 2020 A. Smith. All rights reserved.", PROSE * 11, "ISBN 978-0-306-40615-7"], "copyright"),
+    ],
+)
+def test_looks_of_what_is_named(title: str, lines: list[str | matter.Line], kind: str) -> None:
+    """A story may be called Notes, Index or Legal: what looks like prose is read."""
     assert matter.named(title, page(*lines)) == kind
 
 

@@ -17,6 +17,7 @@ def test_options_are_those_of_the_producer() -> None:
         urgent=True,
     )
     assert arguments(options) == [
+        "--no-recording",
         "--engine=coqui",
         "--model=tts_models/en/vctk/vits",
         "--voice=Claribel Dervla",
@@ -24,7 +25,7 @@ def test_options_are_those_of_the_producer() -> None:
         "--speed=1.25",
         "--urgent",
     ]
-    assert arguments(UploadOptions()) == ["--speed=1.0"]
+    assert arguments(UploadOptions()) == ["--no-recording", "--speed=1.0"]
 
 
 @pytest.mark.parametrize("name", ["engine", "model", "voice", "language"])
