@@ -103,7 +103,7 @@ class InitSettings(Settings):
 class ServiceSettings(Settings):
     """Settings of everything that runs until it is stopped."""
 
-    metrics_port: Port = Field(0, description="port of the Prometheus page and of /healthz; 0 serves none")
+    metrics_port: Port = Field(0, description="port of the Prometheus page, /healthz and /readyz; 0 serves none")
 
 
 class SpeechSettings(BaseSettings):

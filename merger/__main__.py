@@ -42,7 +42,9 @@ def run() -> NoReturn:
     sweep: Sweep | None = None
 
     def health() -> dict[str, object]:
-        return {"service": "e2a-merge", "problem": sweep.problem if sweep else "waits for its servers"}
+        if sweep is None:
+            return {"service": "e2a-merge", "state": "starting", "problem": "waits for its servers"}
+        return {"service": "e2a-merge", "state": "working", "problem": sweep.problem}
 
     metrics.MERGER.register(Census(checkpoint))
     metrics.serve(settings.metrics_port, health, metrics.MERGER)

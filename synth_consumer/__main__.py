@@ -50,10 +50,12 @@ def run() -> int:
         engine = engines.create(settings)
         recogniser = recognition.create(settings)  # first, for an engine may take all memory of the GPU that is left
         engine.load()
-        status = Status(name, engine)
+        start.waits("waits for its servers")
         store.check()
         Admin(KafkaServer.of(settings), settings.patience).ensure_topics(topics(settings.partitions))
         sign_in(checkpoint)
+        start.waits("")
+        status = Status(name, engine)
         try:
             work(settings, engine, recogniser, checkpoint, status)
         finally:
@@ -82,6 +84,7 @@ def work(
         leases=leases,
         status=status,
         orders=Orders(checkpoint, store),
+        workers=checkpoint.workers,
     )
     watched = (lambda: speaker.silent_seconds, settings.engine_patience, threading.Event())
     threading.Thread(target=watch, args=watched, name="watchdog", daemon=True).start()

@@ -16,7 +16,7 @@ logger = log.get(__name__)
 
 
 class Start:
-    """What a worker says of itself before its engine is there. Thread-safe.
+    """What a worker says of itself before it takes parts. Thread-safe.
 
     Args:
         worker: its name.
@@ -29,7 +29,7 @@ class Start:
     def waits(self, problem: str) -> None:
         """It waits for something, or, where that is empty, for nothing any more; both are logged."""
         if problem:
-            logger.warning("worker.waits", problem=problem)
+            logger.info("worker.waits", problem=problem)
         elif self._problem:
             logger.info("worker.goes_on")
         self._problem = problem

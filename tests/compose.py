@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -58,6 +60,27 @@ def load(*overlays: str, **variables: str) -> "subprocess.CompletedProcess[str]"
     command += ["--format", "json", *([] if variables else ["--no-interpolate"])]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("E2A_")}
     return subprocess.run(command, check=False, env={**kept, **variables}, cwd=ROOT, capture_output=True, text=True)
+
+
+def dotenv(page: str, heading: str) -> dict[str, str]:
+    """Return what a section of a page in docs/ says to put into .env; of two lines for one name the later counts."""
+    section = (ROOT / "docs" / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^    (?:printf '%s\\n'|echo) (.+?) >> \.env\b", section, re.MULTILINE)
+    return dict(word.split("=", 1) for line in lines for word in shlex.split(line))
+
+
+def stack(**variables: str) -> dict[str, Any]:
+    """Return the services that Compose starts, told of nothing but .env; with `produce` if that names no profiles."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("E2A_", "COMPOSE_"))}
+    settings = {"COMPOSE_PROFILES": "produce"} | variables
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("".join(f"{name}={value}\n" for name, value in settings.items()))
+        file.flush()
+        command = [*compose_command(), "--env-file", file.name, "config", "--format", "json"]
+        result = subprocess.run(command, check=False, env=kept, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)["services"]
+    return found
 
 
 @cache

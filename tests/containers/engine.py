@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -23,7 +24,7 @@ STAND_INS = {"KAFKA_IMAGE": "kafka", "REDIS_IMAGE": "redis", "MINIO_IMAGE": "min
 """Variable of the tool that builds them, and the service whose image each stands for."""
 LOCK = Path(gettempdir(), "e2a-tests-engine.lock")
 PYTHON = "python:3.11-slim-bookworm"
-"""What our images are built from."""
+"""What the tool calls its stand-in for the image that ours are built from."""
 RAW = "localhost/bookworm:raw"
 """The Debian that the tool makes all of them from."""
 Environment = dict[str, str]
@@ -82,7 +83,8 @@ def _build_stand_ins(env: Environment) -> None:
     """Give the engine images of the names that the compose file has; those that it has stay."""
     services = json.loads(compose.load(E2A_ENGINE="espeak").stdout)["services"]
     names = {variable: services[service]["image"] for variable, service in STAND_INS.items()}
-    there = ["docker", "image", "inspect", PYTHON, *names.values()]
+    (base,) = re.findall(r"^FROM (python:\S+)", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
+    there = ["docker", "image", "inspect", base, *names.values()]
     if not subprocess.run(there, check=False, env=env, capture_output=True).returncode:
         return
     minio = subprocess.run([LOCAL / "fetch-minio"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -90,6 +92,7 @@ def _build_stand_ins(env: Environment) -> None:
     with TemporaryDirectory() as folder:
         tools = _writable(Path(folder))
         build([tools / "base-images.sh", "base"])
+        build(["docker", "tag", PYTHON, base])
         # Debian's Java wants a folder for its manual, which this small Debian does not have
         build(
             ["docker", "build", "-q", "-t", RAW, "-"], input=f"FROM {RAW}\nRUN mkdir -p /usr/share/man/man1\n".encode()

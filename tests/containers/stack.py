@@ -34,15 +34,17 @@ class Stack:
         subprocess.run([ROOT / "deploy/docker/secrets", folder / "secrets"], check=True, stdout=subprocess.DEVNULL)
         self.secrets = folder / "secrets"
         own = {"E2A_SECRETS": str(self.secrets), "E2A_BOOKS": str(self.books), "E2A_PUBLISH": ADDRESS}
-        self._env = env | own | {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_DISABLE_ENV_FILE": "1"}
+        own |= {"COMPOSE_FILE": FILE, "COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_DISABLE_ENV_FILE": "1"}
+        self._env = env | own
 
     def docker(self, *words: str) -> str:
         """Return what a command of docker says."""
-        return subprocess.run(["docker", *words], check=True, env=self._env, stdout=subprocess.PIPE, text=True).stdout
+        command = ["docker", *words]
+        return subprocess.run(command, check=True, cwd=ROOT, env=self._env, stdout=subprocess.PIPE, text=True).stdout
 
     def compose(self, *words: str) -> str:
         """Return what a command of docker compose says."""
-        return self.docker("compose", "-f", str(ROOT / FILE), *words)
+        return self.docker("compose", *words)
 
     def follow(self, command: str, here: Path) -> None:
         """Do what a line of the docs says, in the repository, with `$PWD` being another folder."""
@@ -51,8 +53,7 @@ class Stack:
 
     def started(self, *words: str) -> "subprocess.Popen[bytes]":
         """Start a command of docker compose and return its process."""
-        command = ["docker", "compose", "-f", str(ROOT / FILE), *words]
-        return subprocess.Popen(command, env=self._env, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(["docker", "compose", *words], cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL)
 
     def workers(self, count: int) -> None:
         """Scale to so many workers; return when all are healthy."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2a.errors import ExitCode
+from tests.compose import dotenv
 from tests.containers.engine import Environment, engine
 from tests.containers.stack import told
 from tests.epubs import made_epub
@@ -16,8 +17,9 @@ from tests.servers import ROOT
 
 ADDRESS = "127.13.0.2"
 """Of this machine, where no other stack publishes anything."""
-FIRST = ("docker-compose.kafka.yml", "docker-compose.servers.yml")
-OTHER = ("docker-compose.worker.yml", "tests/containers/worker-alone.yml")
+FIRST = dotenv("servers.md", "The first machine")
+OTHER = dotenv("servers.md", "A machine with GPUs")
+WITHOUT_GPUS = "tests/containers/worker-alone.yml"
 USER = f"{os.getuid()}:{os.getgid()}"
 
 
@@ -27,28 +29,30 @@ class Machine:
     Args:
         env: in which `docker` finds the engine.
         name: of the project.
-        files: of Compose.
+        settings: what docs/servers.md says to put into .env; the engine is one that needs neither GPU nor weights.
         secrets: folder that it has of passwords and certificates.
         books: folder of books.
     """
 
-    def __init__(self, env: Environment, name: str, files: tuple[str, ...], secrets: Path, books: Path) -> None:
+    def __init__(self, env: Environment, name: str, settings: dict[str, str], secrets: Path, books: Path) -> None:
         own = {"E2A_SECRETS": str(secrets), "E2A_BOOKS": str(books), "E2A_ADDRESS": ADDRESS, "E2A_PUBLISH": ADDRESS}
-        self._env = env | own | {"E2A_ENGINE": "espeak", "COMPOSE_PROJECT_NAME": name, "COMPOSE_DISABLE_ENV_FILE": "1"}
-        self._command = ["docker", "compose", *(word for file in files for word in ("-f", str(ROOT / file)))]
+        own |= {"E2A_ENGINE": "espeak", "COMPOSE_PROJECT_NAME": name, "COMPOSE_DISABLE_ENV_FILE": "1"}
+        self._env = env | settings | own
 
     def compose(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a command of docker compose."""
-        command = [*self._command, *words]
-        ended = subprocess.run(command, env=self._env, check=False, capture_output=True, text=True, timeout=600)
+        command = ["docker", "compose", *words]
+        ended = subprocess.run(
+            command, cwd=ROOT, env=self._env, check=False, capture_output=True, text=True, timeout=600
+        )
         assert not check or ended.returncode == 0, ended.stderr
         return ended
 
     @contextmanager
-    def up(self, *words: str) -> Iterator[None]:
+    def up(self) -> Iterator[None]:
         """Run it until the block ends, and leave nothing."""
         try:
-            self.compose("up", "-d", "--wait", *words)
+            self.compose("up", "-d", "--wait")
             yield
         finally:
             self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "5")
@@ -80,12 +84,14 @@ def test_a_worker_joins_from_another_machine(env: Environment, tmp_path: Path) -
     books.mkdir()
     made_epub(books / "book.epub", chapters=2, characters=600)
     first = Machine(env, "e2a-first", FIRST, secrets, books)
-    other = Machine(env, "e2a-other", OTHER, given(secrets, "tls/ca.pem", "synth.password"), books)
+    files = f"{OTHER['COMPOSE_FILE']}:{WITHOUT_GPUS}"
+    alone = OTHER | {"COMPOSE_FILE": files, "E2A_WORKERS": "1"}
+    other = Machine(env, "e2a-other", alone, given(secrets, "tls/ca.pem", "synth.password"), books)
     produce = ("--rm", "-T", "--user", USER)
     with ExitStack() as exits:
         first.compose("build", "--quiet")
         with told("first machine up"):
-            exits.enter_context(first.up("--scale", "synth_consumer=0"))
+            exits.enter_context(first.up())
         with told("worker up"):
             exits.enter_context(other.up())
         with told("book"):

@@ -1,13 +1,18 @@
 """Every command says in one line what is wrong, and its exit code has a name."""
 
+import json
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from deploy.local.kept import free_ports
 from e2a.errors import ExitCode
+from tests.servers import listens, wait_until
 
 BIN = Path(sys.executable).parent
 NOWHERE = {
@@ -34,6 +39,31 @@ def test_a_missing_kafka_is_named(program: str, tmp_path: Path) -> None:
     assert result.returncode == ExitCode.UNAVAILABLE
     assert "Kafka 127.0.0.1:1" in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("program", ["e2a-synth", "e2a-merge"])
+def test_who_waits_for_its_servers_says_so(program: str, tmp_path: Path) -> None:
+    """As long as Kafka and Redis are away a service is not ready, and its health page says what it waits for."""
+    port = free_ports(1)[0]
+    settings = {"E2A_STORAGE": str(tmp_path), "E2A_ENGINE": "simulated", "E2A_METRICS_PORT": str(port)}
+    env = {"PATH": f"{BIN}:/usr/bin:/bin", **NOWHERE, **settings, "E2A_PATIENCE": "600"}
+
+    def says_why() -> bool:
+        with pytest.raises(urllib.error.HTTPError, match="503") as refusal:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10)
+        with refusal.value:
+            said = json.load(refusal.value)
+        assert said["state"] == "starting"
+        return said["problem"] == "waits for its servers"
+
+    with subprocess.Popen([program], env=env) as service:
+        try:
+            wait_until(lambda: listens(port))
+            wait_until(says_why)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as alive:
+                assert json.load(alive)["problem"] == "waits for its servers"
+        finally:
+            service.kill()
 
 
 @pytest.mark.parametrize("program", [*SERVICES, "e2a-monitor"])

@@ -14,6 +14,7 @@ WATCHERS = ("prometheus", "grafana")
 GPU = "docker-compose.gpu.yml"
 HOST = "docker-compose.host.yml"
 ONE_SHOTS = ("init", "minio_volume", "produce")
+VERSION = r":(v?\d+\.\d+\.\d+(-[a-z-]+)?|RELEASE\.[\dTZ-]+)\}?$"
 
 
 @pytest.fixture
@@ -24,12 +25,6 @@ def model():
 def names(entries):
     """Return the names that a service's volumes or secrets refer to."""
     return {entry["source"] for entry in entries if entry.get("type", "volume") == "volume"}
-
-
-def variables(service):
-    """Return the environment of a service, which Compose writes as a list where files were laid over each other."""
-    environment = service["environment"]
-    return environment if isinstance(environment, dict) else dict(each.split("=", 1) for each in environment)
 
 
 def test_every_service_is_known(model):
@@ -119,12 +114,21 @@ def test_each_worker_takes_a_gpu_of_its_own():
     worker = services["synth_consumer"]
     (devices,) = worker["deploy"]["resources"]["reservations"]["devices"]
     assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
-    given = {name: variables(services[name]) for name in ("synth_consumer", "produce", "monitor")}
-    assert given["synth_consumer"]["E2A_GPU_LEASE"] == "true"
+    assert "E2A_GPU_LEASE=true" in worker["environment"]
     assert names(worker["volumes"]) == {"models"}
     assert worker["build"]["target"] == "synth"
-    for name in ("E2A_ENGINE", "E2A_MODEL", "E2A_ACCEPT_CPML"):
-        assert len({each[name] for each in given.values()}) == 1
+    for name in ("synth_consumer", "produce", "monitor"):
+        assert "E2A_ENGINE=${E2A_ENGINE:-xtts}" in services[name]["environment"]
+
+
+@pytest.mark.parametrize("name", ["synth_consumer", "merger"])
+def test_who_waits_for_its_servers_is_not_healthy(model, name):
+    """The check asks whether a service takes work, and is patient while it waits for servers or fetches a model."""
+    checks = [services[name]["healthcheck"] for services in (model["services"], compose.model(GPU)["services"])]
+    patience = [60 * int(check["start_period"].removesuffix("m")) for check in checks]
+    assert all("/readyz'" in check["test"][-1] for check in checks)
+    assert patience[0] == MergerSettings.model_fields["patience"].default
+    assert (patience[1] > patience[0]) == (name == "synth_consumer")
 
 
 def test_synth_consumers_can_be_scaled(model):
@@ -201,6 +205,15 @@ def test_every_image_is_built_once(model):
     built = [service["image"] for service in model["services"].values() if "build" in service]
     ours = {service["image"] for service in model["services"].values() if service["image"].startswith("e2a-")}
     assert sorted(built) == sorted(ours)
+
+
+def test_versions_are_exact(model):
+    """An image of others has a version that no later build replaces."""
+    others = {each["image"] for each in model["services"].values() if not each["image"].startswith("e2a-")}
+    assert [image for image in others if not re.search(VERSION, image)] == []
+    bases = re.findall(r"^FROM (\S+:\S+)", (compose.ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
+    assert all(re.search(VERSION, base) for base in bases)
+    assert bases
 
 
 def test_variables_are_settings(model):

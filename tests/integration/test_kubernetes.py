@@ -135,6 +135,17 @@ def test_every_pod_is_watched_and_limited(overlay: str) -> None:
 
 
 @everywhere
+def test_who_waits_for_its_servers_is_not_ready(overlay: str) -> None:
+    """A worker or merger gets ready when it takes work, and is started anew only when it does not answer; Prometheus
+    sees it all the time."""
+    for name in ("synth-consumer", "merger"):
+        only = container(pods(overlay)[name])
+        paths = [only[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")]
+        assert paths == ["/readyz", "/healthz"], name
+        assert of_kind(overlay, "Service")[name]["spec"]["publishNotReadyAddresses"], name
+
+
+@everywhere
 def test_python_is_not_the_first_process(overlay: str) -> None:
     """As that it would ignore SIGTERM until it has a handler: a worker that loads its model would be killed."""
     for name in SETTINGS:

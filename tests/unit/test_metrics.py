@@ -65,6 +65,20 @@ def test_health() -> None:
     assert json.loads(body) == {"status": "running", "service": "e2a-synth", "device": "cpu", "last_take": None}
 
 
+@pytest.mark.parametrize(("state", "code"), [("starting", "503"), ("working", "200"), ("drained", "200")])
+def test_who_starts_is_not_ready(state: str, code: str) -> None:
+    """Until a service takes work it answers, but is not ready; both pages say the same of it."""
+    said = {"state": state, "problem": "waits for its servers"}
+    ready, alive = (get(path, lambda: said) for path in ("/readyz", "/healthz"))
+    assert (ready[0].split()[0], alive[0]) == (code, "200 OK")
+    assert json.loads(ready[2]) == json.loads(alive[2]) == {"status": "running", **said}
+
+
+def test_who_says_nothing_is_ready() -> None:
+    """A service that has no state, as the monitor, is ready as soon as it answers."""
+    assert get("/readyz")[0] == "200 OK"
+
+
 def test_health_is_asked_each_time() -> None:
     """Every look at the health page is a new one."""
     counts = iter(range(2))
@@ -81,7 +95,7 @@ def test_other_paths(path: str) -> None:
     """Any other path is not found, and the answer names those that are."""
     status, _headers, body = get(path)
     assert status == "404 Not Found"
-    assert json.loads(body) == {"pages": ["/metrics", "/healthz"]}
+    assert json.loads(body) == {"pages": ["/metrics", "/healthz", "/readyz"]}
 
 
 def test_serves_on_a_port(capfd: pytest.CaptureFixture[str]) -> None:
