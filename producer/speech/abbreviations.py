@@ -8,8 +8,15 @@ from producer.speech.wording import Wording
 
 NEAR = 40
 """Characters looked at on either side; it keeps the work linear."""
-_KINDS = ("name", "number", "place", "any", "last")
+_KINDS = ("name", "number", "division", "place", "any", "last")
 _NUMBER = re.compile(r" ?(?:\d|(?:[IVXLC]{2,}|[ivxlc]{2,})\b)")
+PRONOUN = re.compile(
+    r" (?!(?:of|and|to|in|is|has|he|she|we|they|begins|closes|concerns|concludes|considers|consists|contains|continues"
+    r"|covers|deals|describes|discusses|ends|examines|explains|explores|follows|gives|illustrates|includes|introduces"
+    r"|opens|presents|relates|represents|shows|starts|tells|traces|treats)\b)[a-z]|['\u2019](?!s\b)"
+)
+"""What follows an English "I" that may be the pronoun, after a word that a numeral follows."""
+_LONE = re.compile(r" (?:I\b(?!" + PRONOUN.pattern + r")|[VX]\b)(?!\.\w)")
 _PLACE = re.compile(r"(?:^|\s)[^\W\d_][\w'\u2019-]+ $")
 _END = re.compile(r"[\"'\u2019\u201d»)\]]*$")
 _SENTENCE = re.compile(r"[\"'\u2019\u201d»)\]]* [\"'\u2018\u201c«(¿¡]*[^\W\d_]")
@@ -66,6 +73,8 @@ def _fits(kind: str, match: re.Match[str]) -> bool:
     rest = after(match)
     if kind == "number":
         return bool(_NUMBER.match(rest))
+    if kind == "division":
+        return bool(_NUMBER.match(rest) or _LONE.match(rest))
     preceding = before(match)
     is_place = bool(_PLACE.search(preceding)) and preceding.split()[-1][0].isupper()
     if kind == "place":

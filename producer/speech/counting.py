@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import num2words
 
-from producer.speech import wording
+from producer.speech import genders, wording
 from producer.speech.abbreviations import after, before
+from producer.speech.full_stops import LANGUAGES
 from producer.speech.wording import Wording
 
 LEFT, RIGHT = r"(?<![\w.,:/%])(?<!\d-)", r"(?!\w|\.\w|[,:/]\d|-\d)"
@@ -23,9 +24,12 @@ _LONGEST, _IDENTIFIER = 15, 8
 """Digits of the longest number that is said, and of the shortest that is an identifier."""
 APOSTROPHES = "'\u2019"
 _JOINERS = frozenset(
-    "a al bis con de e ed es igual mal menos meno minus más o oder per più plus por u und uguale y".split()
+    """a al antes avanti bis con de después dopo e ed es igual mal menos meno minus más o oder per più plus por u und
+    uguale y""".split()
 )
 """What follows a "one" that stands for itself."""
+_DATIVE_BEFORE = frozenset("ab aus bei binnen in innerhalb mit nach seit von vor während zu".split())
+"""German words after which a feminine "one" is "einer"."""
 
 Match = re.Match[str]
 Replace = Callable[[Match], str]
@@ -116,15 +120,36 @@ def _say_decimals(figures: str, words: Wording) -> str:
 
 
 def say_number(words: Wording, match: Match) -> str:
-    """Replace a number by its words; it stays when there are none."""
-    said = say(match[0], words)
-    if not said or not words.one:
-        return said or match[0]
+    """Replace a number by its words; it stays when there are none, or when a full stop makes it an ordinal."""
+    said = "" if _is_ordinal(match, words) else say(match[0], words)
     noun = re.match(r" ([^\W\d_]+)", after(match))
     near = before(match).lower().split()
-    if noun is None or noun[1] in _JOINERS or (near and near[-1] in words.heads.split()):
-        return said
+    if not said or noun is None or noun[1] in _JOINERS or (near and near[-1] in words.heads.split()):
+        return said or match[0]
+    if noun[1] in genders.FEMININE.get(words.code[:2], ()):
+        dative = bool(near) and near[-1] in _DATIVE_BEFORE
+        return feminine(said, words) + ("r" if dative and said == "eins" else "")
     return said if words.code == "de" and noun[1][0].islower() else before_noun(said, words)
+
+
+def _is_ordinal(match: Match, words: Wording) -> bool:
+    """Say whether a full stop that ends no sentence follows a number of up to three digits."""
+    is_short = words.code in wording.STOPPED and len(match[0]) < 4 and match[0].isdigit()
+    following = re.match(r"\. ([^\W\d_]+)", after(match)) if is_short else None
+    if following is None or following[1].islower() or words.code != "de":
+        return following is not None and following[1].islower()
+    near = before(match).lower().split()
+    return bool(near) and near[-1] in wording.OPEN and following[1] not in LANGUAGES["de"].starters
+
+
+def feminine(said: str, words: Wording) -> str:
+    """Give a number the form it has before a feminine noun, where it has one."""
+    base = words.code[:2]
+    if base == "es":
+        said = re.sub(r"ientos\b(?!.* mill)", "ientas", said)
+    if base == "fr" or said == "eins":
+        return re.sub(r"(un|ein)s?$", r"\1e", said)
+    return re.sub(r"uno$", "una", said) if base == "es" or said == "uno" else said
 
 
 def before_noun(said: str, words: Wording) -> str:
@@ -137,6 +162,4 @@ def before_noun(said: str, words: Wording) -> str:
 
 def gendered(said: str, one: str, words: Wording) -> str:
     """Give "one" at the end of a number the gender of what is counted."""
-    if one.startswith(("une ", "una ")) and said.endswith(("un", "uno")):
-        return said.removesuffix("o") + ("e" if one.startswith("une ") else "a")
-    return before_noun(said, words)
+    return feminine(said, words) if one.startswith(("une ", "una ")) else before_noun(said, words)

@@ -14,6 +14,7 @@ class Kind(Enum):
     NUMBERED = "an abbreviation before a number, a word that may end a sentence before anything else"
     ENDING = "an end, unless a number follows"
     EITHER = "an end if the next word is one that sentences begin with"
+    BETWEEN = "as `EITHER` after a capitalised word, else as `NUMBERED`: Brown v. Board"
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,19 @@ class Language:
 
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """By the word as written, inner full stops kept, inner spaces not ("z.B"), the last full stop dropped."""
-    starters: frozenset[str] = frozenset()
-    """Capitalised words that sentences often begin with and that are no names."""
     ordinals: bool = False
     """Whether a full stop after a numeral makes it an ordinal."""
+    starters: frozenset[str] = frozenset()
+    """Capitalised words that sentences often begin with and that are no names."""
     says: frozenset[str] = frozenset()
     """Verbs of saying that follow the name of the speaker."""
+    divisions: frozenset[str] = frozenset()
+    """Abbreviations before a numeral, among them an "I" that is elsewhere a word."""
 
 
-def _language(*, ordinals: bool = False, starters: str = "", says: str = "", **words: str) -> Language:
+def _language(
+    *, ordinals: bool = False, starters: str = "", says: str = "", divisions: str = "", **words: str
+) -> Language:
     """Build a language; words of two letters and more also count in capitals, lower-case ones also capitalised."""
     kinds: dict[str, Kind] = {}
     for kind in Kind:
@@ -38,15 +43,18 @@ def _language(*, ordinals: bool = False, starters: str = "", says: str = "", **w
             first = word.capitalize() if word.islower() else word
             for form in (word, first, word.upper()) if len(word) > 1 else (word,):
                 kinds.setdefault(form, kind)
-    return Language(kinds, frozenset(starters.split()), ordinals, frozenset(says.split()))
+    sets = (frozenset(listed.split()) for listed in (starters, says, divisions))
+    return Language(kinds, ordinals, *sets)
 
 
 _ENGLISH = _language(
     joined="""Mr Mrs Ms Dr Prof Gen Col Capt Lt Rev Hon Sgt Maj Cmdr Adm Messrs Fr Gov Sen Rep Pres Supt Insp Cpl Pvt
         Mt Ft Mme Mlle Ven Esqr vs cf e.g i.e viz approx ca dept est incl ibid misc op""",
-    numbered="""no fig sec art par col l v n c man me may mar jun jul sat sun mass ill in ass wash miss fed mo id dist
+    numbered="""no fig sec art par col l n c man me may mar jun jul sat sun mass ill in ass wash miss fed mo id dist
         gen ref reg rep per sons ma pa is via ore inn""",
     ending="etc a.m p.m",
+    between="v",
+    divisions="Vol vol VOL Ch ch CH Chap chap CHAP Fig FIG Bk Pt",
     either="""nos vol vols p pp pg ch chap figs pt ll fol bk St Sts Jr Sr Inc Ltd Co Corp Bros Ave Rd Blvd Esq Ph.D
         M.D B.A M.A B.C A.D B.C.E C.E D.C U.S U.S.A U.K Jan Feb Apr Aug Sept Oct Nov Dec et.al al""",
     starters="""I A An The This That These Those There Then Thus He She It They We You His Her Its Their Our My Your And
@@ -59,8 +67,8 @@ _ENGLISH = _language(
         interrupted""",
 )
 _FRENCH = _language(
-    joined="""M MM Mme Mmes Mlle Mlles Mgr Dr Drs Pr Prof prof Me St Ste Sts cf p.ex c.-à-d c.à.d av apr env ca vs éd
-        dir trad ill""",
+    joined="""M MM Mme Mmes Mlle Mlles Mgr Mr Mrs Ms Dr Drs Pr Prof prof Me St Ste Sts cf p.ex c.-à-d c.à.d av apr env
+        ca vs éd dir trad ill""",
     numbered="no n° t h art al col f ann ex inf masc sing sup lib contr ms in",
     ending="etc",
     either="""vol p pp chap ch fig sect Cie J.-C J.C A.D N.B S.M S.A U.R.S.S U.S.A janv févr avr juil sept oct nov déc
@@ -86,8 +94,8 @@ _GERMAN = _language(
     ordinals=True,
 )
 _SPANISH = _language(
-    joined="""Sr Sra Srta Sres Sras Srtas Dr Dra Dres D Dña Da Prof Profa Lic Ing Gral Cap Cnel Tte Sto Sta Fr Mons
-        Excmo Excma Ud Uds Vd Vds EE p.ej cf vs aprox Pbro""",
+    joined="""Sr Sra Srta Sres Sras Srtas Mr Mrs Ms Dr Dra Dres D Dña Da Prof Profa Lic Ing Gral Cap Cnel Tte Sto Sta
+        Fr Mons Excmo Excma Ud Uds Vd Vds EE p.ej cf vs aprox Pbro""",
     numbered="""no art fig t sobre con para bien entre cuando mar sed don mini as bis auto co com contra des dom fin
         id in inter intro jun jul let mono un una vol ex extra super vice vid pos post pre pro uni sub tri trans tras
         bi di sig a de o y e me te se la lo le mi tu su""",

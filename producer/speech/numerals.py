@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from producer.speech import wording
-from producer.speech.abbreviations import after, before
+from producer.speech.abbreviations import PRONOUN, after, before
 from producer.speech.counting import Match, Replace, Rule, cardinal, ordinal
 from producer.speech.wording import Wording
 
@@ -15,6 +15,14 @@ NUMERAL = re.compile(r"(?P<numeral>[IVXLCivx](?<= .)(?:(?<=[IVXLC])[IVXLC]{0,11}
 _SPELLING = re.compile(r"C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _WORTHS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 FRENCH_ENDING = r"ers?|res?|ères?|n?des?|nds?|es?|è|i?èmes?|\u1d49"
+_CITED = re.compile(r"[)\]]|, (?:chapter|figure|line|number|page|part|section|volume)s?\b")
+"""What follows the numeral of a reference: "volume I, page 5"."""
+_WORLD_WAR = re.compile(
+    r"(?:^|[,;:.!?(\"\u201c\u2014] ?|\b(?:after|and|as|because|before|between|but|by|during|for|from|if|in|like|of|or"
+    r"|since|through|throughout|till|to|until|when|while) )World War $",
+    re.IGNORECASE,
+)
+"""The war before its number; before the pronoun it has an article ("During the World War I served")."""
 _LITTLE = frozenset("A An And As At But By El For From Het If In La Le Les Of On Or The To With Das Der Die".split())
 
 
@@ -84,8 +92,9 @@ class _Place(NamedTuple):
     numeral: str
     value: int
     word: str
-    """Before it, without an opening quote; `previous` before that."""
+    """Before it, without an opening quote; `previous` before that; both end `preceding`."""
     previous: str
+    preceding: str
     point: str
     rest: str
 
@@ -95,7 +104,7 @@ def say_numeral(words: Wording, match: Match) -> str:
     near, numeral = before(match).split(), match["numeral"]
     word = near[-1].lstrip("\"'\u2018\u201c\u00ab([\u00a1\u00bf") if near else ""
     previous = near[-2].lower() if len(near) > 1 else ""
-    place = _Place(numeral, value_of(numeral), word, previous, match["point"], after(match))
+    place = _Place(numeral, value_of(numeral), word, previous, before(match), match["point"], after(match))
     if not place.value or not word.isalpha() or re.match(r"['\u2019](?!s\b)|-\w", place.rest):
         return match[0]
     if word.lower() in words.heads.split():
@@ -116,13 +125,19 @@ def _monarch(word: str) -> str:
 
 
 def _after_head(place: _Place, words: Wording) -> str:
-    numeral, word = place.numeral, place.word
+    numeral = place.numeral
     if numeral in {"C", "L"} or (numeral.islower() and words.code[:2] in {"es", "it"}):
         return numeral  # a letter; an Italian "vi" is a pronoun
-    is_english_i = numeral == "I" and words.code == "en"
-    if is_english_i and (word.islower() or re.match(r" (?!of |is |and |to |in )[a-z]", place.rest)):
+    if numeral == "I" and words.code == "en" and _may_be_pronoun(place):
         return numeral
-    return ordinal(place.value, words) if word.lower() == "secolo" else _count(place.value, words)
+    return ordinal(place.value, words) if place.word.lower() == "secolo" else _count(place.value, words)
+
+
+def _may_be_pronoun(place: _Place) -> bool:
+    """Say whether an English "I" after a word such as "Part" may be a word."""
+    if place.word.islower():
+        return _CITED.match(place.rest) is None
+    return PRONOUN.match(place.rest) is not None and _WORLD_WAR.search(place.preceding) is None
 
 
 def _is_rank(place: _Place) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import sentencex
 
 from e2a.traits import primary_subtag
+from producer.speech.abbreviations import PRONOUN
 from producer.speech.full_stops import LANGUAGES, NONE, Kind, Language
 
 Span = tuple[int, int]
@@ -168,16 +169,29 @@ def _kind(paragraph: _Paragraph, stop: int, following: re.Match[str]) -> Kind | 
     if not tail:
         return None
     word = tail[-1].rpartition("—")[2].lstrip("([{")
+    if following.start(2) == stop + 2 and _goes_on(paragraph, word, following):
+        return Kind.JOINED
     if len(tail) > 1 and tail[-2].endswith(".") and len(tail[-2]) < 6:  # "z. B." is looked up as "z.B"
         spaced = paragraph.words.kinds.get(tail[-2].lstrip("([{") + word)
         if spaced:
             return spaced
     known = paragraph.words.kinds.get(word)
+    if known is Kind.BETWEEN:
+        is_named = len(tail) > 1 and tail[-2].lstrip("([{")[:1].isupper()
+        known = Kind.EITHER if is_named else Kind.NUMBERED
     if known:
         return known
     if stop < 10 and len(tail) == 1 and _MARKER.fullmatch(word):
         return Kind.JOINED
     return _guess(word, following, paragraph.words)
+
+
+def _goes_on(paragraph: _Paragraph, word: str, following: re.Match[str]) -> bool:
+    """Say whether the next word, a space after the full stop, belongs to this one: "a. C.", "Vol. I"."""
+    if following[3] and f"{word}.{following[2]}" in paragraph.words.kinds:
+        return True
+    is_numeral = following[2] == "I" and not PRONOUN.match(paragraph.text, following.end(2))
+    return is_numeral and word in paragraph.words.divisions
 
 
 def _guess(word: str, following: re.Match[str], words: Language) -> Kind | None:

@@ -26,7 +26,7 @@ from producer.speech.counting import (
 from producer.speech.figures import fractions, money, signs, times
 from producer.speech.lexicon import EMPTY, Lexicon
 from producer.speech.numerals import HEADING, NUMERAL, heading_numeral, roman_ordinals, say_numeral
-from producer.speech.ranks import ordinals, years
+from producer.speech.ranks import degree_signs, ordinals, years
 from producer.speech.wording import Wording
 
 _GONE = re.compile(
@@ -123,7 +123,8 @@ def _rules(language: str, spells: frozenset[str]) -> tuple[tuple[Rule, ...], tup
         everywhere += roman_ordinals(words)
     if words.heads and "roman" in spells:
         everywhere.append(Rule(NUMERAL, partial(say_numeral, words)))
-    figures = signs(words, spells)
+    figures = degree_signs(words) if spells & {"ordinal", "symbol"} else []
+    figures += signs(words, spells)
     builders = {"money": money, "time": times, "ordinal": ordinals, "year": years}
     for kind, build in builders.items():
         if words.full and kind in spells:

@@ -1,12 +1,14 @@
 """What languages write for numbers, money, ranks and titles, and how a reader says it: tables for `spoken`.
 
 Abbreviations are grouped by what must stand beside them: `name`, a capitalised name after it (a final point is
-optional where none is written here); `number`, a figure after it; `place`, a capitalised name before it; `any`;
-`last`, anything, and its point may also end the sentence.
+optional where none is written here); `number`, a figure after it; `division`, a figure or a lone Roman numeral;
+`place`, a capitalised name before it; `any`; `last`, anything, and its point may also end the sentence.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from producer.speech import genders
 
 
 class Wording(NamedTuple):
@@ -88,8 +90,8 @@ BASIC = {
 
 ENGLISH = Wording(
     *("en", ",", ".", "point", "minus", "percent"),
-    heads="act appendix article book canto chapter class grade lesson letter level page part phase psalm scene section "
-    "stage title tome type volume war",
+    heads="act appendix article book canto chapter class figure grade lesson letter level page part phase psalm scene "
+    "section stage title tome type volume war",
     full=True,
     signs=("to", "plus", "equals", "times", "plus or minus", "number", "degree", "degrees", "and"),
     fractions=("one half", "one third", "two thirds", "one quarter", "three quarters"),
@@ -112,8 +114,10 @@ ENGLISH = Wording(
         },
         "number": {
             **{"No.": "Number", "no.": "number", "Nos.": "Numbers", "nos.": "numbers", "p.": "page", "pp.": "pages"},
-            **{"Vol.": "Volume", "vol.": "volume", "Ch.": "Chapter", "ch.": "chapter", "Fig.": "Figure"},
             **{"fig.": "figure", "Art.": "Article", "c.": "circa", "ca.": "circa", "v.": "verse", "vv.": "verses"},
+        },
+        "division": {
+            **{"Vol.": "Volume", "vol.": "volume", "Ch.": "Chapter", "ch.": "chapter", "Fig.": "Figure"},
         },
         "place": {"St.": "Street", "Ave.": "Avenue", "Rd.": "Road", "Blvd.": "Boulevard"},
         "any": {
@@ -269,7 +273,7 @@ ITALIAN = Wording(
             **{"Sig.": "Signor", "Sigg.": "Signori", "Sig.ra": "Signora", "Sig.na": "Signorina", "Dott.": "Dottor"},
             **{"sig.": "signor", "sig.ra": "signora", "sig.na": "signorina", "dott.": "dottor", "prof.": "professor"},
             **{"Dott.ssa": "Dottoressa", "Prof.": "Professor", "Prof.ssa": "Professoressa", "Avv.": "Avvocato"},
-            **{"Ing.": "Ingegner", "Dr.": "Dottor", "S.": "San", "On.": "Onorevole"},
+            **{"Ing.": "Ingegner", "Dr.": "Dottor", "On.": "Onorevole"},
         },
         "number": {
             **{"n.": "numero", "N.": "Numero", "pag.": "pagina", "pagg.": "pagine", "p.": "pagina", "pp.": "pagine"},
@@ -278,7 +282,13 @@ ITALIAN = Wording(
         "any": {"ad es.": "ad esempio", "p. es.": "per esempio", "cfr.": "confronta"},
         "last": {"ecc.": "eccetera", "a. C.": "avanti Cristo", "d. C.": "dopo Cristo"},
     },
-    marks=((r"§ ?(?=\d)", "paragrafo "), (r"&(?<=[\w ]&)(?= ?\w)", " e "), ("@", " chiocciola ")),
+    marks=(
+        *(
+            (rf"S\.(?<![\w.]S\.)(?<![A-Z]\. S\.) ?(?=(?:{'|'.join(names.split())})\b)", holy)
+            for holy, names in genders.SAINTS
+        ),
+        *((r"§ ?(?=\d)", "paragrafo "), (r"&(?<=[\w ]&)(?= ?\w)", " e "), ("@", " chiocciola ")),
+    ),
     months="gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
 )
 
@@ -307,13 +317,6 @@ QUEENS = frozenset(
     "Catalina Caterina Catherine Christina Cristina Elisabeth Elisabetta Elizabeth Élisabeth Isabel Isabella Katharina "
     "Margarethe Margrethe María Maria Marie Mary Wilhelmina".split()
 )
-RANKED = {
-    "der": "Akt Band Geburtstag Platz Rang Stock Tag Teil Weltkrieg",
-    "die": "Armee Auflage Etage Klasse Reihe Stunde Szene Woche",
-    "das": "Buch Jahr Jahrhundert Jahrtausend Kapitel Lebensjahr Mal Regiment Semester",
-}
-"""German nouns that are counted with ordinals, by article; months are masculine."""
-
 SINGLE = {
     "cents": "cent",
     "pence": "penny",
@@ -333,6 +336,21 @@ SPANISH_TEENS = {
     **{16: "decimosexto", 17: "decimoséptimo", 18: "decimoctavo", 19: "decimonoveno"},
 }
 """Ordinals that num2words says in two words."""
-DATIVE = frozenset("am beim dem den des diesem einem ihrem im ins jedem seinem vom zum zur".split())
-DATIVE_BEFORE = frozenset("ab an auf aus bei in mit nach neben seit unter von vor während zu über".split())
-"""German words that give an ordinal after them the ending -n; prepositions that do so before an article or a name."""
+_POSSESSIVES = ("dein", "ihr", "kein", "mein", "sein", "unser")
+DATIVE = frozenset(
+    "am beim dem den des diesem diesen einem einen einer eines im jedem jeden vom zum zur".split()
+    + [word + ending for word in _POSSESSIVES for ending in ("em", "en", "er", "es")]
+)
+"""German words that give an ordinal after them the ending -n."""
+NOMINATIVE = frozenset(
+    "ans aufs das die diese durchs eine fürs ins jede jedes".split() + [f"{word}e" for word in _POSSESSIVES]
+)
+"""Those that give it -e, or -n before a plural."""
+OPEN = frozenset(["der", "dieser", "jeder", "ein", *_POSSESSIVES])
+"""Those after which it depends on the noun."""
+DATIVE_BEFORE = frozenset(
+    "ab an auf aus außer bei hinter in mit nach neben seit unter von vor wegen während zu zwischen über".split()
+)
+"""Prepositions that give an ordinal -n before an article or a name."""
+STOPPED = frozenset("cs da de fi hu lv no pl sk sl sr tr".split())
+"""Languages in which a full stop makes a number an ordinal."""
