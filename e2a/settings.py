@@ -257,7 +257,9 @@ def environment_for(settings: Settings, **others: object) -> dict[str, str]:
     own = ("E2A_MONITOR_", "E2A_LOG_", "E2A_PATIENCE", "E2A_METRICS_", "STREAMLIT_")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
     shared = settings.model_dump(include=set(Settings.model_fields) - {"patience", "log_level", "log_format"})
-    storage = settings.storage if settings.storage.startswith("s3://") else Path(settings.storage).resolve()
+    storage = (
+        settings.storage if settings.storage.startswith("s3://") else Path(settings.storage).expanduser().resolve()
+    )
     given = shared | {"storage": storage} | others
     return kept | {f"E2A_{name.upper()}": _plain(value) for name, value in given.items()}
 

@@ -124,6 +124,10 @@ class _Assembly:
         extension = RECIPES[form].extension
         path = self._folder / f"{self._stem}{extension}"
         self._make(form, self._plan.chapters, path, tags.about_book(self._plan), self._marks)
+        if lost := tags.left_out(form, self._marks):
+            self._problems.append(
+                f"{form}: {lost} of {len(self._marks)} chapters have no mark: there is no way to write it"
+            )
         return self._put(form, path, path.name, extension)
 
     def _chapters(self, form: Format) -> Iterator[ReportedFile]:

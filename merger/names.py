@@ -30,7 +30,7 @@ def safe(title: str) -> str:
     text = re.sub(r"\s*:\s+", " - ", text)
     text = _FORBIDDEN.sub("", re.sub(r"[/\\|:]", "-", text))
     text = "".join(" " if character.isspace() else character for character in text if _is_kept(character))
-    return _cut(" ".join(text.split())).strip(" .")
+    return shortened(" ".join(text.split()), LONGEST).strip(" .")
 
 
 def _is_kept(character: str) -> bool:
@@ -40,9 +40,9 @@ def _is_kept(character: str) -> bool:
 _UNSEEN: Sequence[str] = ("Cc", "Cf", "Cs", "Cn")
 
 
-def _cut(text: str) -> str:
-    """Cut a text to `LONGEST` bytes of UTF-8, not inside a character nor before what belongs to the one before."""
-    cut = text.encode()[:LONGEST].decode(errors="ignore")
+def shortened(text: str, longest: int) -> str:
+    """Cut a text to so many bytes of UTF-8, not inside a character nor before what belongs to the one before."""
+    cut = text.encode()[:longest].decode(errors="ignore")
     while len(cut) < len(text) and cut and (_belongs(text[len(cut)]) or cut[-1] in _JOINERS):
         cut = cut[:-1]
     return cut

@@ -30,7 +30,7 @@ def etas(
     Args:
         books: in the order of submission.
         workers: all.
-        made: seconds of audio of each book that were made in the last `LATELY` seconds.
+        made: seconds of audio of each book that were made `since`.
         now: Unix time in seconds.
     """
     fleets = _fleets(workers, now)
@@ -57,6 +57,11 @@ def etas(
     return found
 
 
+def since(book: BookRecord, now: float) -> float:
+    """Return from when on it counts how much of a book was made: lately, and after it was submitted last."""
+    return max(book.resumed_at, now - LATELY)
+
+
 def _fleets(workers: Iterable[WorkerRecord], now: float) -> dict[str, list[float]]:
     """Return the speeds of the workers of each engine, the fastest first; one not measured yet is as fast as others."""
     measured: dict[str, list[float | None]] = {}
@@ -74,7 +79,7 @@ def _fleets(workers: Iterable[WorkerRecord], now: float) -> dict[str, list[float
 
 def _pace(book: BookRecord, made: Mapping[str, float], now: float) -> float:
     """Return how many seconds of audio of a book were made a second of wall time lately."""
-    wall = now - max(book.resumed_at, now - LATELY)
+    wall = now - since(book, now)
     return made.get(book.book_id, 0.0) / wall if wall > 0 else 0.0
 
 

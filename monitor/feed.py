@@ -19,7 +19,7 @@ from e2a.storage import ObjectStore, open_store
 from monitor.agreement import agreement
 from monitor.archive import Archive
 from monitor.crew import Crew, read_crew
-from monitor.eta import LATELY, Range, etas
+from monitor.eta import Range, etas, since
 from monitor.grid import cells, chapter_rows, retakes
 from monitor.history import History
 from monitor.kept import Kept, KeptByKey
@@ -203,7 +203,7 @@ class Feed:
 
     def _make_shelf(self) -> tuple[BookRow, ...]:
         books, facts, now = self._books.get(), self._archive.facts, self._clock()
-        made = self._history.made(now - LATELY)
+        made = self._history.made({book_id: since(each.book, now) for book_id, each in books.items()})
         ready = etas([(each.book, each.parts) for each in books.values()], self._crew.get().workers, made, now)
         recorded = [self._recorded(each.book, each.parts, ready.get(book_id)) for book_id, each in books.items()]
         return by_interest(

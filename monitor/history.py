@@ -3,9 +3,10 @@
 It is made anew from Kafka whenever the page is started, so nothing that is restarted loses it.
 """
 
+import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -102,13 +103,14 @@ class History:
             if each.part == part and each.book_id == book_id
         )
 
-    def made(self, since: float) -> dict[str, float]:
-        """Return how many seconds of audio were made of each book since a time; what was there already is not made."""
+    def made(self, since: Mapping[str, float]) -> dict[str, float]:
+        """Return how many seconds of audio were made of books, each since a time; what was there before is not."""
         seconds: dict[str, float] = defaultdict(float)
+        earliest = min(since.values(), default=math.inf)
         for each in reversed(self.happenings):
-            if each.time < since:
+            if each.time < earliest:
                 break
-            if each.work:
+            if each.work and each.time >= since.get(each.book_id, math.inf):
                 seconds[each.book_id] += each.audio
         return dict(seconds)
 

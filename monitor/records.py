@@ -164,8 +164,10 @@ class Usage(Frozen):
     worker: str
     busy: float
     """Seconds of wall time in which it spoke."""
+    wall: float
+    """Seconds of what is shown in which it was there; of one that is gone: from its first part to its last."""
     share: float
-    """Of the time from the first to the last that is shown, or since it began; 0 to 1."""
+    """Of the time in which it was there that it spoke, 0 to 1."""
     parts: int
 
 

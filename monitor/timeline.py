@@ -160,11 +160,11 @@ def _usage(
     found = []
     for worker in sorted(busy.keys() | live.keys() | parts.keys()):
         stretches = busy.get(worker, ())
-        first = stretches[0][0] if stretches else frame.end
-        began = max(frame.start, min(live.get(worker, frame.start), first))
-        seconds, wall = _length(stretches), frame.end - began
+        first, last = (stretches[0][0], stretches[-1][1]) if stretches else (frame.end, frame.end)
+        began, ended = (min(live[worker], first), frame.end) if worker in live else (first, last)
+        seconds, wall = _length(stretches), ended - max(frame.start, began)
         share = min(1.0, seconds / wall) if wall > 0 else 0.0
-        found.append(Usage(worker=worker, busy=seconds, share=share, parts=parts[worker]))
+        found.append(Usage(worker=worker, busy=seconds, wall=wall, share=share, parts=parts[worker]))
     return tuple(found)
 
 

@@ -94,13 +94,12 @@ class DirectoryStore:
             self._read(key, self._path(key).unlink)
 
     def list(self, prefix: str) -> Iterator[str]:
-        try:
-            entries = self._read(prefix, lambda: sorted(self._path(prefix).iterdir()))
-        except KeyError:
-            return
-        for entry in entries:
-            if not entry.name.startswith("."):
-                yield f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}"
+        def below() -> list[str]:
+            shown = (entry for entry in sorted(self._path(prefix).iterdir()) if not entry.name.startswith("."))
+            return [f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}" for entry in shown]
+
+        with suppress(KeyError):
+            yield from self._read(prefix, below)
 
     def _path(self, key: str) -> Path:
         path = self._root / key
@@ -131,7 +130,10 @@ class DirectoryStore:
 
     @property
     def _is_there(self) -> bool:
-        return (self._root / UNFINISHED).is_dir()
+        try:
+            return (self._root / UNFINISHED).is_dir()
+        except OSError:  # a mount whose server or client has died
+            return False
 
     def _look_again(self, key: str) -> None:
         """Open the folders of a key: NFS then forgets what it missed in them, and remembers for half a minute."""

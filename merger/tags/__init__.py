@@ -13,11 +13,29 @@ from e2a.plan import Format
 from merger.tags import id3, mp4, vorbis
 from merger.tags.about import Mark, Tags, about_book, about_chapter, ffmetadata, language_code, riff_info
 
-__all__ = ["RIFF", "Mark", "Tags", "about_book", "about_chapter", "ffmetadata", "language_code", "riff_info", "write"]
+__all__ = [
+    "RIFF",
+    "Mark",
+    "Tags",
+    "about_book",
+    "about_chapter",
+    "ffmetadata",
+    "language_code",
+    "left_out",
+    "riff_info",
+    "write",
+]
 
 RIFF = (1 << 32) - (1 << 25)
 """Bytes up to which a WAV has room for ID3, which FFmpeg reads only where the header has no tags. Above 4 GiB it is an
 RF64, for which there is no ID3."""
+_VORBIS = ("opus", "flac")
+"""Formats with Vorbis comments."""
+
+
+def left_out(form: Format, marks: Sequence[Mark]) -> int:
+    """Return how many of some chapter marks a file of that format cannot have."""
+    return len(marks) - len(vorbis.written(marks)) if form in _VORBIS else 0
 
 
 def write(path: Path, form: Format, tags: Tags, marks: Sequence[Mark], cover: bytes) -> None:
@@ -36,7 +54,7 @@ def write(path: Path, form: Format, tags: Tags, marks: Sequence[Mark], cover: by
     try:
         if form in {"m4b", "m4a"}:
             mp4.write(path, tags, cover, audiobook=form == "m4b")
-        elif form in {"opus", "flac"}:
+        elif form in _VORBIS:
             vorbis.write(path, tags, marks, cover)
         elif form != "wav" or path.stat().st_size < RIFF:
             id3.write(path, tags, marks, cover)

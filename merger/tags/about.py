@@ -8,9 +8,12 @@ from typing import NamedTuple
 import langcodes
 
 from e2a.plan import CLIP, Chapter, Plan, Speech
+from merger.names import shortened
 
 JPEG = b"\xff\xd8"
 """What a JPEG begins with."""
+_LONGEST_TITLE = 255
+"""Bytes of the title of a chapter in an MP4."""
 
 
 class Mark(NamedTuple):
@@ -106,7 +109,11 @@ def narrator(speech: Speech) -> str:
 
 
 def ffmetadata(marks: Sequence[Mark], sample_rate: int) -> str:
-    """Return the metadata file of FFmpeg that has exact marks, in units of one sample."""
+    """Return the metadata file of FFmpeg that has exact marks, in units of one sample.
+
+    A Nero chapter has a byte for the length of its title; FFmpeg cuts it there, also inside a character, and then nobody
+    reads the file. So titles are cut between characters before.
+    """
     lines = [";FFMETADATA1"]
     for mark in marks:
         lines += [
@@ -114,7 +121,7 @@ def ffmetadata(marks: Sequence[Mark], sample_rate: int) -> str:
             f"TIMEBASE=1/{sample_rate}",
             f"START={round(mark.start * sample_rate)}",
             f"END={round(mark.end * sample_rate)}",
-            "title=" + re.sub(r"([=;#\\])", r"\\\1", one_line(mark.title)),
+            "title=" + re.sub(r"([=;#\\])", r"\\\1", shortened(one_line(mark.title), _LONGEST_TITLE)),
         ]
     return "\n".join(lines) + "\n"
 

@@ -17,7 +17,7 @@ def write(path: Path, tags: Tags, marks: Sequence[Mark], cover: bytes) -> None:
     """Write tags and chapters into an Opus or FLAC. Raises `MutagenError`."""
     file: Any = FLAC(path) if path.suffix == ".flac" else OggOpus(path)
     file.update({name: [text] for name, text in _texts(tags).items() if text})
-    for number, mark in enumerate(marks, 1):
+    for number, mark in enumerate(written(marks), 1):
         file[f"CHAPTER{number:03}"] = [clock(mark.start)]
         file[f"CHAPTER{number:03}NAME"] = [one_line(mark.title)]
     if cover and path.suffix == ".flac":
@@ -25,6 +25,11 @@ def write(path: Path, tags: Tags, marks: Sequence[Mark], cover: bytes) -> None:
     elif cover:
         file["METADATA_BLOCK_PICTURE"] = [base64.b64encode(_picture(cover).write()).decode()]
     file.save()
+
+
+def written(marks: Sequence[Mark]) -> list[Mark]:
+    """Return the chapters that are written: numbers have three digits and hours two, and FFmpeg reads no others."""
+    return [mark for mark in marks[:999] if mark.start < 100 * 3600]
 
 
 def _texts(tags: Tags) -> dict[str, str]:

@@ -106,7 +106,8 @@ def _charts(timeline: Timeline, _: Words) -> list[tuple[str, str, Chart, str]]:
 
 def _numbers(timeline: Timeline, _: Words) -> Markup:
     parts = sum(usage.parts for usage in timeline.usage)
-    shares = [usage.share for usage in timeline.usage]
+    wall = sum(usage.wall for usage in timeline.usage)
+    busy = min(1.0, sum(usage.busy for usage in timeline.usage) / wall) if wall > 0 else None
     speeds = [each.speed for each in timeline.throughput]
     mean = sum(speeds) / len(speeds) if speeds else None
     return markup.figures(
@@ -115,6 +116,6 @@ def _numbers(timeline: Timeline, _: Words) -> Markup:
             Figure(_("mean time"), _.span(timeline.mean), colour=ORANGE),
             Figure(_("speed"), _.times(mean), _("real time"), SKY),
             Figure(_("workers"), _.number(len(timeline.usage)), colour=PURPLE),
-            Figure(_("busy"), _.percent(sum(shares) / len(shares)) if shares else _.span(None), colour=BLUE),
+            Figure(_("busy"), _.span(None) if busy is None else _.percent(busy), colour=BLUE),
         ]
     )

@@ -47,7 +47,8 @@ class EspeakEngine(Engine):
         if not voices:
             raise Poison(f"espeak-ng speaks no {speech.language!r}; choose a language it speaks with --language")
         voice = speech.voice or voices[0]
-        if voice.lower().split("+")[0] not in self._voices:
+        base, _plus, variant = voice.partition("+")
+        if base.lower() not in self._voices or not (variant.isdigit() or variant in {"", *_list_variants()}):
             raise Poison(f"espeak-ng has no voice {voice!r}; for {speech.language!r}: {', '.join(voices)}")
         return Take(_say(utterance.text, voice, round(WORDS_PER_MINUTE * speech.speed)))
 
@@ -71,6 +72,13 @@ def _samples(riff: bytes) -> Pcm:
     with wave.open(io.BytesIO(riff)) as reader:
         pcm = reader.readframes(len(riff) // 2)
     return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+
+
+@cache
+def _list_variants() -> tuple[str, ...]:
+    """Return what may stand behind a voice and a plus sign, beside a number: espeak-ng ignores all else."""
+    listing = subprocess.run([PROGRAM, "--voices=variant"], capture_output=True, check=True, text=True).stdout
+    return tuple(re.findall(r"!v/(.*?)\s*$", listing, flags=re.MULTILINE))
 
 
 @cache

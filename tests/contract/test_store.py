@@ -221,6 +221,39 @@ def test_directory_that_is_away_is_not_empty(tmp_path: Path, is_mount_point: boo
     assert store.get("books/b1/plan.json") == b"{}"
 
 
+@pytest.mark.parametrize("number", [errno.ENOTCONN, errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+def test_directory_on_a_dead_mount_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Where nothing but an error comes of a directory any more, it is waited for."""
+    store = directory_store(tmp_path / "store")
+    store.put("books/b1/plan.json", b"{}")
+
+    def dead(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for name in ("stat", "open", "read_bytes", "iterdir", "touch", "unlink"):
+        monkeypatch.setattr(Path, name, dead)
+    requests: tuple[Callable[[], object], ...] = (
+        lambda: store.get("books/b1/plan.json"),
+        lambda: store.size("books/b1/plan.json"),
+        lambda: list(store.list("books/")),
+        lambda: store.put("books/b1/order.json", b"{}"),
+        lambda: store.delete("books/b1/plan.json"),
+        store.check,
+    )
+    for request in requests:
+        with pytest.raises(Unavailable):
+            request()
+
+
+def test_directory_that_goes_stale_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an entry is, is asked again when it could not be said."""
+    store = directory_store(tmp_path / "store", patience=60)
+    store.put("books/b1/plan.json", b"{}")
+    with stamina.set_testing(True, attempts=2):
+        monkeypatch.setattr(Path, "is_dir", failing_once(Path.is_dir, errno.ESTALE))
+        assert list(store.list("books/")) == ["books/b1/"]
+
+
 def test_directory_keeps_keys_inside(tmp_path: Path) -> None:
     """A key cannot name a file outside the store."""
     store = DirectoryStore(tmp_path / "store", patience=0.01)

@@ -79,7 +79,7 @@ def test_languages_have_voices(engine: EspeakEngine) -> None:
     assert engine.voices("xx") == ()
 
 
-@pytest.mark.parametrize("voice", ["en-gb", "EN-GB", "en-us+f3"])
+@pytest.mark.parametrize("voice", ["en-gb", "EN-GB", "en-us+f3", "en-us+Andy", "en-us+3"])
 def test_takes_voices_as_espeak_names_them(engine: EspeakEngine, voice: str) -> None:
     """A voice may be written in capitals and carry a variant."""
     (samples,) = speak(engine, "Hello there.", voice=voice)
@@ -88,7 +88,11 @@ def test_takes_voices_as_espeak_names_them(engine: EspeakEngine, voice: str) -> 
 
 @pytest.mark.parametrize(
     ("speech", "reason"),
-    [({"language": "xx"}, "speaks no 'xx'"), ({"voice": "nobody"}, "no voice 'nobody'; for 'en': en-us")],
+    [
+        ({"language": "xx"}, "speaks no 'xx'"),
+        ({"voice": "nobody"}, "no voice 'nobody'; for 'en': en-us"),
+        ({"voice": "en-us+F3"}, r"no voice 'en-us\+F3'"),
+    ],
 )
 def test_refuses_what_it_cannot_say(engine: EspeakEngine, speech: dict[str, str], reason: str) -> None:
     """An unknown language or voice is poison, and the reason names what there is."""

@@ -10,7 +10,7 @@ import mutagen
 import numpy as np
 import pytest
 
-from e2a.plan import BITRATE, Metadata, Output, Plan
+from e2a.plan import BITRATE, Format, Metadata, Output, Plan
 from e2a.report import Report, ReportedFile
 from e2a.storage import keys
 from e2a.testing import MemoryStore
@@ -262,6 +262,34 @@ def test_many_chapters(book: Made, tmp_path: Path, form: str) -> None:
     assert [float(chapter["start_time"]) for chapter in chapters] == [mark.start for mark in marks]
     titles = [chapter.get("tags", {}).get("title", "") for chapter in chapters]
     assert all(title == mark.title for title, mark in zip(titles, marks, strict=True) if mark.title)
+
+
+@pytest.mark.parametrize("form", ["opus", "flac"])
+def test_chapters_that_cannot_be_written(book: Made, tmp_path: Path, form: Format) -> None:
+    """Comments hold 999 chapters that begin before 100 hours; the others are left out, and no title is another's."""
+    path = tmp_path / f"book.{form}"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=1", path], check=True)
+    marks = [Mark(f"Chapter {number}", number, number + 1) for number in range(1200)]
+    late = [Mark("Early", 359_999.5, 360_000.0), Mark("Late", 360_000.0, 360_001.0)]
+    assert (tags.left_out(form, marks), tags.left_out(form, late), tags.left_out("m4b", marks)) == (201, 1, 0)
+    tags.write(path, form, tags.about_book(book.plan), marks, b"")
+    titles = [chapter["tags"]["title"] for chapter in probe(path)["chapters"]]
+    assert titles == [mark.title for mark in marks[:999]]
+
+
+@pytest.mark.parametrize("form", ["m4b", "m4a"])
+@pytest.mark.parametrize("letter", ["ж", "語", "🎧"])
+def test_long_titles(store: MemoryStore, tmp_path: Path, form: str, letter: str) -> None:
+    """A title of more bytes than a Nero chapter holds is cut between two characters."""
+    plan = recorded_plan(store, form)
+    titles = [letter * 200, "x" + letter * 200]
+    named = zip(plan.chapters, titles, strict=True)
+    plan = plan.model_copy(
+        update={"chapters": tuple(each.model_copy(update={"title": title}) for each, title in named)}
+    )
+    made = Made(plan, store, assemble(plan, store))
+    found = [chapter["tags"]["title"] for chapter in probe(made.file(form, tmp_path))["chapters"]]
+    assert all(title.startswith(cut) and len(cut.encode()) > 251 for title, cut in zip(titles, found, strict=True))
 
 
 @pytest.mark.parametrize("form", WHOLE)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2a.checkpoint import BookRecord, WorkerRecord
-from monitor.eta import LATELY, Range, etas
+from monitor.eta import LATELY, Range, etas, since
 from monitor.progress import Summary, summary
 from tests.unit.builders import a_book_record, a_part_record, a_worker_record
 
@@ -42,6 +42,12 @@ def test_book_that_came_on_faster_than_measured() -> None:
     """When more was made lately than these workers make, as there were more, the range says so."""
     found = ready(a_book(), workers=[a_worker()], made={FIRST: 40.0 * LATELY})
     assert found == {FIRST: (pytest.approx(600.0), pytest.approx(600.0))}
+
+
+@pytest.mark.parametrize(("submitted", "counts"), [(60.0, 60.0), (LATELY * 3, LATELY)])
+def test_what_counts(submitted: float, counts: float) -> None:
+    """What was made counts for ten minutes, or since the book was submitted last."""
+    assert since(a_book(resumed_at=NOW - submitted)[0], NOW) == NOW - counts
 
 
 def test_lately_begins_with_the_submission() -> None:

@@ -116,9 +116,9 @@ def test_audio_that_was_made_lately(history: History, broker: MemoryBroker, cloc
     broker.send(EVENTS, [a_part_done(part=3, audio_seconds=99.0), a_part_failed(part=4)])
     broker.send(EVENTS, [a_part_done(book_id=OTHER, audio_seconds=5.0, work_seconds=1.0)])
     history.read()
-    assert history.made(1010.0) == {BOOK: 40.0, OTHER: 5.0}
-    assert history.made(1000.0) == {BOOK: 47.0, OTHER: 5.0}
-    assert history.made(1011.0) == {}
+    assert history.made({BOOK: 1010.0, OTHER: 1000.0}) == {BOOK: 40.0, OTHER: 5.0}
+    assert history.made({BOOK: 1000.0, OTHER: 1011.0}) == {BOOK: 47.0}
+    assert history.made({}) == {}
 
 
 def test_memory_is_bounded(

@@ -152,6 +152,14 @@ def test_usage() -> None:
     assert usage == {"a": (250.0, 0.25, 2), "late": (100.0, 0.25, 1), "idle": (0.0, 0.0, 0)}
 
 
+def test_usage_of_workers_that_are_gone() -> None:
+    """Two that were busy until they were started again under other names, half-way, were not idle after it."""
+    told = [spoken(time, 100.0, worker) for worker, time in (("a1", 1100.0), ("a1", 1200.0), ("a2", 1300.0))]
+    (gone, there) = shown([*told, spoken(1400.0, 100.0, "a2")], live={"a2": 1200.0}, since=1000.0, now=1400.0).usage
+    assert (gone.worker, gone.busy, gone.wall, gone.share) == ("a1", 200.0, 200.0, 1.0)
+    assert (there.worker, there.busy, there.wall, there.share) == ("a2", 200.0, 200.0, 1.0)
+
+
 def test_mean_is_of_parts_that_are_done() -> None:
     """What a part took on the average knows nothing of parts in hand, of others at the same time, or of failures."""
     told = [spoken(1100.0, 80.0), spoken(1100.0, 100.0), failed(1150.0)]

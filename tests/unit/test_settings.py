@@ -140,6 +140,7 @@ def test_another_program_uses_the_same_storage(monkeypatch: pytest.MonkeyPatch, 
     """A program that is begun in another folder finds the directory that this one means, and the same bucket."""
     monkeypatch.chdir(tmp_path)
     assert environment_for(Settings(storage="books"))["E2A_STORAGE"] == str(tmp_path / "books")
+    assert environment_for(Settings(storage="~/books"))["E2A_STORAGE"] == str(Path.home() / "books")
     assert environment_for(Settings(storage="s3://books"))["E2A_STORAGE"] == "s3://books"
 
 
