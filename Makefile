@@ -18,6 +18,8 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 COMPLETE := .venv/.complete
 COQUI := .venv/.coqui
+# an environment is none when its Python is gone or another one, as after an upgrade of the system
+WORKS := $(shell $(PYTHON) -c 'import supervisor' 2>/dev/null && echo yes)
 SAMPLE := .e2a/sample.epub
 # of a pipeline that was started before; others have theirs in OPTIONS or the environment
 KEPT_ENGINE = $(shell sed -n "s/^export E2A_ENGINE=//p" .e2a/env 2>/dev/null)
@@ -109,18 +111,25 @@ screenshots: $(COMPLETE)  ## Take the pictures of the monitor's pages in docs/im
 	@$(PYTHON) -m deploy.local.screenshots
 
 clean:  ## Stop the local pipeline, and remove the environment and what that has stored
-	@[ ! -x $(PYTHON) ] || [ ! -S .e2a/control ] || $(MAKE) --no-print-directory down
+	@$(if $(WORKS),[ ! -S .e2a/control ] || $(MAKE) --no-print-directory down)
+	@deploy/local/unused
 	rm -rf .venv .e2a
 
 .PHONY: programs
 programs:
 	@deploy/local/install
 
+ifeq ($(WORKS),)
+.PHONY: $(PYTHON) $(COMPLETE)
+endif
+
 # what runs keeps the environment that it runs in, though requirements have changed
 $(PYTHON):
+	@deploy/local/unused
 	@echo "nothing was started here: there is no .venv" >&2; exit 69
 
 $(COMPLETE): requirements-dev.txt pyproject.toml
+	@deploy/local/unused
 	@deploy/local/install
 	@echo "making .venv"
 	@rm -rf .venv

@@ -20,6 +20,8 @@ from e2a.errors import Unavailable
 PATIENCE = 2.0
 """Seconds that a server may take to answer."""
 ALIVE = {"STARTING", "RUNNING"}
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine, which a proxy of the environment cannot reach."""
 
 
 class Health(NamedTuple):
@@ -109,7 +111,7 @@ def _monitor(found: Look) -> str:
 
 
 def _page(url: str) -> str:
-    urllib.request.urlopen(url, timeout=PATIENCE).close()
+    DIRECT.open(url, timeout=PATIENCE).close()
     return ""
 
 

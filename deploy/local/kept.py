@@ -22,6 +22,7 @@ PORTS = range(20_000, 32_000)
 """Where new ports are drawn: below those that Linux gives to outgoing connections."""
 ADDRESSES = {
     "E2A_KAFKA_BOOTSTRAP": "127.0.0.1:{}",
+    "E2A_KAFKA_CONTROLLER_PORT": "{}",
     "E2A_REDIS_URL": "redis://127.0.0.1:{}/0",
     "E2A_S3_ENDPOINT": "127.0.0.1:{}",
     "E2A_MONITOR_PORT": "{}",
@@ -83,11 +84,15 @@ def environment(data: Path, wish: Wish, *, remember: bool) -> dict[str, str]:
     remembered = {name: kept[name] for name in CHOICES if name in kept}
     asked = wish.settings(data)
     chosen = defaults | (remembered if remember else {})
-    _write(data, where | (chosen | asked if remember else remembered))
+    lasting = chosen | asked if remember else remembered
+    _write(data, where | lasting)
     places = {name: chosen[name] for name in ("E2A_PARTITIONS", "E2A_STORAGE")}
     workers = int((places | asked)["E2A_PARTITIONS"])
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}  # else every worker wants every core
-    return threads | chosen | os.environ | places | _servers(data, where) | asked
+    found = threads | chosen | os.environ | places | _servers(data, where) | asked
+    if remember and (others := [f"{name}={found[name]}" for name in lasting if found[name] != lasting[name]]):
+        print(f"this shell's {', '.join(others)} counts more than what {data / FILE} says", file=sys.stderr)
+    return found
 
 
 def _servers(data: Path, where: Mapping[str, str]) -> dict[str, str]:
@@ -98,7 +103,6 @@ def _servers(data: Path, where: Mapping[str, str]) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "E2A_DATA": str(data),
         "E2A_KAFKA_PORT": str(port_of(where["E2A_KAFKA_BOOTSTRAP"])),
-        "E2A_KAFKA_CONTROLLER_PORT": str(free_ports(1)[0]),
         "E2A_REDIS_PORT": str(port_of(where["E2A_REDIS_URL"])),
         "E2A_MINIO_PORT": str(port_of(where["E2A_S3_ENDPOINT"])),
         "E2A_PATIENCE": "90",
@@ -108,7 +112,8 @@ def _servers(data: Path, where: Mapping[str, str]) -> dict[str, str]:
 
 def _addresses(kept: Mapping[str, str]) -> dict[str, str]:
     """Return where the servers are: where they were, but on a port that somebody else has taken meanwhile."""
-    fresh = (port for port in random.sample(PORTS, len(PORTS)) if is_free(port))
+    known = {port_of(kept[name]) for name in ADDRESSES if name in kept}
+    fresh = (port for port in random.sample(PORTS, len(PORTS)) if port not in known and is_free(port))
     found = {
         "E2A_S3_ACCESS_KEY": "e2a-local",
         "E2A_S3_SECRET_KEY": kept.get("E2A_S3_SECRET_KEY") or secrets.token_hex(16),

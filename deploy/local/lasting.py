@@ -1,6 +1,7 @@
 """`make up`, `make status`, `make logs` and `make down`: the pipeline on this machine, for long use."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def up(command: str) -> int:
             raise
     _show(health.look(stack))
     print(f"page: {_page(stack)}", "add a book there, or: make audiobook BOOK=path/to/book.epub", sep="\n")
-    print(f"in this shell: . {stack.data / FILE}; e2a-books list")
+    print(f"in this shell: . {shlex.quote(str(stack.data / FILE))}; e2a-books list")
     return ExitCode.OK
 
 

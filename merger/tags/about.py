@@ -111,7 +111,7 @@ def narrator(speech: Speech) -> str:
 def ffmetadata(marks: Sequence[Mark], sample_rate: int) -> str:
     """Return the metadata file of FFmpeg that has exact marks, in units of one sample.
 
-    A Nero chapter has a byte for the length of its title; FFmpeg cuts it there, also inside a character, and then nobody
+    A Nero chapter has a byte for the length of its title; FFmpeg cuts it there, inside a character too, and then nobody
     reads the file. So titles are cut between characters before.
     """
     lines = [";FFMETADATA1"]

@@ -288,7 +288,9 @@ def a_timeline(workers: int = 2, parts: int = 6, **changes: Any) -> Timeline:
         "start": NOW - 600,
         "end": NOW,
         "spans": tuple(spans),
-        "usage": tuple(Usage(worker=f"gpu-{worker}", busy=540.0, wall=600.0, share=0.9, parts=parts) for worker in range(workers)),
+        "usage": tuple(
+            Usage(worker=f"gpu-{worker}", busy=540.0, wall=600.0, share=0.9, parts=parts) for worker in range(workers)
+        ),
         "throughput": tuple(Throughput(time=NOW - 600 + 10 * step, speed=9.0 + step % 7) for step in range(60)),
         "mean": 61.0,
         "durations": tuple(Bin(low=10.0 * low, high=10.0 * low + 10, count=low + 1) for low in range(8)),

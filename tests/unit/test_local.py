@@ -22,6 +22,20 @@ def test_ports_and_secrets_stay(tmp_path: Path) -> None:
     names = [*kept.ADDRESSES, "E2A_S3_SECRET_KEY"]
     assert [again[name] for name in names] == [first[name] for name in names]
     assert first["E2A_REDIS_URL"] == f"redis://127.0.0.1:{first['E2A_REDIS_PORT']}/0"
+    assert all(kept.port_of(first[name]) in kept.PORTS for name in kept.ADDRESSES)
+    assert "E2A_KAFKA_CONTROLLER_PORT" in kept.ADDRESSES
+
+
+def test_a_new_port_is_not_that_of_another_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is drawn later than the others is not one of theirs, though nobody listens there yet."""
+    monkeypatch.setattr(kept, "PORTS", range(20_000, 20_100))
+    before = environment(tmp_path, Wish(), remember=True)
+    theirs = [kept.port_of(before[name]) for name in kept.ADDRESSES if name != "E2A_REDIS_URL"]
+    port = int(before["E2A_REDIS_PORT"])
+    free = next(each for each in kept.PORTS if each not in [*theirs, port] and kept.is_free(each))
+    monkeypatch.setattr(kept, "PORTS", [*theirs, free])
+    with socket.create_server(("127.0.0.1", port)):
+        assert environment(tmp_path, Wish(), remember=True)["E2A_REDIS_PORT"] == str(free)
 
 
 def test_a_port_that_is_taken_is_changed_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +69,22 @@ def test_the_shell_counts_more_than_what_is_remembered(tmp_path: Path, monkeypat
     found = environment(tmp_path, Wish(), remember=True)
     assert (found["E2A_ENGINE"], found["E2A_STORAGE"]) == ("coqui", f"{tmp_path}/storage")
     assert environment(tmp_path, Wish(speech={"engine": "xtts"}), remember=True)["E2A_ENGINE"] == "xtts"
+
+
+def test_what_the_shell_overrides_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shell that has sourced what was kept before has the old engine: `make up` names it, when it is another."""
+    environment(tmp_path, Wish(), remember=True)
+    for name, value in kept.read(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    environment(tmp_path, Wish(speech={"engine": "xtts"}), remember=True)
+    assert capsys.readouterr().err == ""
+    assert environment(tmp_path, Wish(), remember=True)["E2A_ENGINE"] == "espeak"
+    said = f"this shell's E2A_ENGINE=espeak counts more than what {tmp_path}/env says\n"
+    assert capsys.readouterr().err == said
+    environment(tmp_path, Wish(), remember=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_shell_can_source_what_is_kept(tmp_path: Path) -> None:
