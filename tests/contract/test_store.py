@@ -196,6 +196,17 @@ def test_directory_waits_for_a_disk_that_is_full_or_away(
     assert files(tmp_path) == [tmp_path / "store/key"]
 
 
+def requests_of(store: ObjectStore) -> tuple[Callable[[], object], ...]:
+    """Return what may be asked of a store of which one object is known."""
+    return (
+        lambda: store.get("books/b1/plan.json"),
+        lambda: store.size("books/b1/plan.json"),
+        lambda: list(store.list("books/")),
+        lambda: store.put("books/b1/order.json", b"{}"),
+        lambda: store.delete("books/b1/plan.json"),
+    )
+
+
 @pytest.mark.parametrize("is_mount_point", [False, True])
 def test_directory_that_is_away_is_not_empty(tmp_path: Path, is_mount_point: bool) -> None:
     """One that is gone, or that is no longer mounted, has not lost its objects, and takes none: it is waited for."""
@@ -205,14 +216,7 @@ def test_directory_that_is_away_is_not_empty(tmp_path: Path, is_mount_point: boo
     root.rename(elsewhere)
     if is_mount_point:
         root.mkdir()
-    requests: tuple[Callable[[], object], ...] = (
-        lambda: store.get("books/b1/plan.json"),
-        lambda: store.size("books/b1/plan.json"),
-        lambda: list(store.list("books/")),
-        lambda: store.put("books/b1/order.json", b"{}"),
-        lambda: store.delete("books/b1/plan.json"),
-    )
-    for request in requests:
+    for request in requests_of(store):
         with pytest.raises(Unavailable, match="store: books/.*: the directory is not there: mount it, or run e2a-init"):
             request()
     assert files(root) == []
@@ -232,15 +236,7 @@ def test_directory_on_a_dead_mount_is_away(tmp_path: Path, monkeypatch: pytest.M
 
     for name in ("stat", "open", "read_bytes", "iterdir", "touch", "unlink"):
         monkeypatch.setattr(Path, name, dead)
-    requests: tuple[Callable[[], object], ...] = (
-        lambda: store.get("books/b1/plan.json"),
-        lambda: store.size("books/b1/plan.json"),
-        lambda: list(store.list("books/")),
-        lambda: store.put("books/b1/order.json", b"{}"),
-        lambda: store.delete("books/b1/plan.json"),
-        store.check,
-    )
-    for request in requests:
+    for request in (*requests_of(store), store.check):
         with pytest.raises(Unavailable):
             request()
 

@@ -197,6 +197,18 @@ class Scene:
 
         self.books.as_stored = last  # type: ignore[method-assign]
 
+    def lose_after(self, question: str) -> None:
+        """Let the checkpoint forget everything as soon as it has answered a question, a method, once more."""
+        answer = getattr(self.checkpoint, question)
+
+        def last(*arguments: object) -> object:
+            setattr(self.checkpoint, question, answer)
+            said = answer(*arguments)
+            self.checkpoint.lose()
+            return said
+
+        setattr(self.checkpoint, question, last)
+
     def damage(self, *indices: int) -> None:
         """Let the next assembly find parts damaged."""
         self.failure = CorruptParts([PLAN.parts[index] for index in indices])

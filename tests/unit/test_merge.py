@@ -6,7 +6,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from e2a.checkpoint import BookRecord, PartRecord
+from e2a.checkpoint import PartRecord
 from e2a.errors import Retryable
 from e2a.messages import BookDone, BookFailed, BookPlanned, PartsWanted, encode
 from e2a.plan import BITRATE, Plan, Retake
@@ -344,19 +344,11 @@ def test_checkpoint_emptied_after_the_last_part(scene: Scene) -> None:
     assert scene.stage == "done"
 
 
-def test_checkpoint_emptied_between_two_looks(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoint_emptied_between_two_looks(scene: Scene) -> None:
     """A Redis that forgets everything after it was asked for a book, and before it is for its parts, is filled."""
     scene.planned(0, 1, 2)
     scene.books.enter(BOOK, "assembling")
-    look = scene.checkpoint.book
-
-    def lose_after(book_id: str) -> BookRecord | None:
-        monkeypatch.setattr(scene.checkpoint, "book", look)
-        book = look(book_id)
-        scene.checkpoint.lose()
-        return book
-
-    monkeypatch.setattr(scene.checkpoint, "book", lose_after)
+    scene.lose_after("book")
     scene.merger.conclude(BOOK)
     assert (scene.stage, scene.states, scene.published) == ("synthesising", ["done"] * 3, [])
 

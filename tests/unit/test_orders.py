@@ -159,21 +159,11 @@ def test_a_book_that_becomes_urgent(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("event", [BookChanged(book_id=BOOK), PartsWanted(book_id=BOOK)])
-def test_an_order_while_redis_is_emptied(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, event: BookChanged | PartsWanted
-) -> None:
+def test_an_order_while_redis_is_emptied(scene: Scene, event: BookChanged | PartsWanted) -> None:
     """When Redis forgets everything as soon as it has said that it knows the book, that is read from storage."""
     scene.planned(0, 1)
     scene.fail(2, retryable=False)
-    stage = scene.checkpoint.stage
-
-    def lose_after(book_id: str) -> str | None:
-        monkeypatch.setattr(scene.checkpoint, "stage", stage)
-        found = stage(book_id)
-        scene.checkpoint.lose()
-        return found
-
-    monkeypatch.setattr(scene.checkpoint, "stage", lose_after)
+    scene.lose_after("stage")
     scene.store.put(keys.book(BOOK, keys.ORDER), Order(urgent=True).model_dump_json().encode())
     scene.merger.on_event(event)
     scene.sweep()
