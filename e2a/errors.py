@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
     """The engine did not finish a sentence for too long."""
     CANNOT_WRITE = 73
     FAILING = 75
-    """Too many parts in a row failed on this worker: its engine, or its machine, is sick."""
+    """Too many parts in a row failed on this worker: its engine or its machine is sick, or is not the one wanted."""
     CONFIG = 78
     """A setting has a wrong value; the message names it."""
     INTERRUPTED = 130
