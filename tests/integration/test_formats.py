@@ -277,6 +277,13 @@ def test_chapters_that_cannot_be_written(book: Made, tmp_path: Path, form: Forma
     assert titles == [mark.title for mark in marks[:999]]
 
 
+def test_chapters_that_were_left_out_are_told(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report says how many marks a file lacks, and of which format."""
+    monkeypatch.setattr(tags, "left_out", lambda form, _marks: int(form == "flac"))
+    report = assemble(recorded_plan(store, "m4b", "flac"), store)
+    assert report.problems == ("flac: 1 of 2 chapters have no mark: there is no way to write it",)
+
+
 @pytest.mark.parametrize("form", ["m4b", "m4a"])
 @pytest.mark.parametrize("letter", ["ж", "語", "🎧"])
 def test_long_titles(store: MemoryStore, tmp_path: Path, form: str, letter: str) -> None:
