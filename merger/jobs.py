@@ -55,17 +55,17 @@ class Jobs:
         """Publish jobs of a book again; each says which attempt it is."""
         records = self._checkpoint.parts(plan.book_id)
         book = self._checkpoint.book(plan.book_id)
-        self._dispatch(plan, parts, records, reason, urgent=reason == "urgent" or bool(book and book.urgent))
+        self._dispatch(plan, parts, records, reason, urgent=bool(book and book.urgent))
 
     def hasten(self, book_id: str) -> None:
         """Publish by express what is to be made of a book and nobody is at; its jobs wait behind those of others."""
         plan = read_plan(self._store, book_id)
         if plan is None:
             return
-        leases = {index: part_lease(plan.parts[index].digest) for index in self._checkpoint.ready(book_id)}
-        held = self._checkpoint.held(list(leases.values()))
-        if waiting := [plan.parts[index] for index, lease in leases.items() if lease not in held]:
-            self.publish(plan, waiting, "urgent")
+        ready = [plan.parts[index] for index in self._checkpoint.ready(book_id) if index < len(plan.parts)]
+        held = self._checkpoint.held([part_lease(part.digest) for part in ready])
+        if waiting := [part for part in ready if part_lease(part.digest) not in held]:
+            self._dispatch(plan, waiting, self._checkpoint.parts(book_id), "urgent", urgent=True)
 
     def retry(self, book_id: str) -> None:
         """Publish those parts of a book whose time to be tried again has come, not to whom they failed with."""

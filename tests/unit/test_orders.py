@@ -8,7 +8,7 @@ from e2a.plan import Order
 from e2a.storage import keys, read_report
 from e2a.topics import CHAPTERS, EXPRESS, QUEUES
 from merger.sweep import PERIOD
-from tests.unit.builders import BOOK, a_job, put_plan
+from tests.unit.builders import BOOK, a_job, a_plan, put_plan
 from tests.unit.mergers import DONE, PLAN, REPORT, Scene
 
 
@@ -156,6 +156,14 @@ def test_a_book_that_becomes_urgent(scene: Scene) -> None:
     scene.settle()
     scene.sweep(3)
     assert scene.jobs_sent() == []
+
+
+def test_a_book_that_becomes_urgent_with_a_plan_that_is_shorter(scene: Scene) -> None:
+    """Parts that are recorded but are not in the plan, which was put anew meanwhile, are passed over."""
+    scene.planned()
+    put_plan(scene.store, a_plan(parts=(2,)))
+    order(scene, urgent=True)
+    assert scene.jobs_sent() == [(EXPRESS, 0, 1), (EXPRESS, 1, 1)]
 
 
 @pytest.mark.parametrize("event", [BookChanged(book_id=BOOK), PartsWanted(book_id=BOOK)])
