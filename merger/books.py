@@ -75,7 +75,7 @@ class Books:
 
         return self._checkpoint.update_book(book_id, change).stage == stage
 
-    def heed(self, book_id: str) -> None:
+    def heed(self, book_id: str, order: Order) -> None:
         """Record what is wanted of a book; one that is done stays done. Raises `NotRecorded` when it is not known."""
 
         def change(book: BookRecord) -> BookRecord:
@@ -87,9 +87,7 @@ class Books:
             update = {"stage": stage, "reason": reason, "urgent": order.urgent, "last_update": self._clock()}
             return book.model_copy(update=update)
 
-        with self._lock:
-            order = read_order(self._store, book_id)
-            self._checkpoint.update_book(book_id, change)
+        self._checkpoint.update_book(book_id, change)
 
 
 def outcome(report: Report) -> dict[str, object]:

@@ -97,6 +97,7 @@ class Merger:
         self._failures: Counter[str] = Counter()
         self._rests: dict[str, float] = {}
         self._cancelled = threading.Event()
+        self._heeding = threading.Lock()
 
     def on_event(self, event: Event) -> Work | None:
         """Fold an event into the checkpoint; return what is to be done now, if anything."""
@@ -130,10 +131,12 @@ class Merger:
         Raises:
             NotRecorded: it is not.
         """
-        book = self._checkpoint.book(book_id)
-        if book and book.stage == "synthesising" and not book.urgent and read_order(self._store, book_id).urgent:
-            self._jobs.hasten(book_id)
-        self._books.heed(book_id)
+        with self._heeding:  # else the older of two orders may be recorded last
+            order = read_order(self._store, book_id)
+            book = self._checkpoint.book(book_id) if order.urgent else None
+            if book and book.stage == "synthesising" and not book.urgent:
+                self._jobs.hasten(book_id)
+            self._books.heed(book_id, order)
 
     def cancel(self) -> None:
         """End all assemblies that are under way, and leave nothing of them behind; for the end of the process."""
