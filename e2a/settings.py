@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="password of Redis, unless the URL holds one; may be a file e2a_redis_password in /run/secrets",
     )
-    storage: str = Field(
+    storage: Annotated[str, AfterValidator(os.path.expanduser)] = Field(
         str(Path.home() / ".local/share/e2a/storage"),
         pattern="^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|[^:]+)$",
         description="directory where books live, or s3://BUCKET",
@@ -257,9 +257,7 @@ def environment_for(settings: Settings, **others: object) -> dict[str, str]:
     own = ("E2A_MONITOR_", "E2A_LOG_", "E2A_PATIENCE", "E2A_METRICS_", "STREAMLIT_")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
     shared = settings.model_dump(include=set(Settings.model_fields) - {"patience", "log_level", "log_format"})
-    storage = (
-        settings.storage if settings.storage.startswith("s3://") else Path(settings.storage).expanduser().resolve()
-    )
+    storage = settings.storage if settings.storage.startswith("s3://") else Path(settings.storage).resolve()
     given = shared | {"storage": storage} | others
     return kept | {f"E2A_{name.upper()}": _plain(value) for name, value in given.items()}
 

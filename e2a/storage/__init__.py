@@ -85,7 +85,7 @@ def open_store(settings: Settings) -> ObjectStore:
         UserError: the S3 settings cannot be used together (exit code CONFIG).
     """
     if not settings.storage.startswith("s3://"):
-        return DirectoryStore(Path(settings.storage).expanduser(), settings.patience)
+        return DirectoryStore(Path(settings.storage), settings.patience)
     try:
         return S3Store(
             bucket=settings.storage.removeprefix("s3://"),
