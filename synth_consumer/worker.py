@@ -8,7 +8,7 @@ from e2a import log, metrics
 from e2a.checkpoint import LeaseKeeper, WorkerRecord, part_lease
 from e2a.errors import Poison, Retryable, Unavailable
 from e2a.messages import ChapterJob, PartDone
-from e2a.plan import Sidecar
+from e2a.plan import Sidecar, Speech
 from e2a.storage import ObjectStore, has_audio, read_master, read_sidecar
 from synth_consumer import part
 from synth_consumer.engines import Engine
@@ -175,16 +175,10 @@ class Worker:
         return self._done(job, sidecar, 0.0)
 
     def _check_engine(self, job: ChapterJob) -> None:
-        wanted, here = job.speech, self._engine
-        if (wanted.engine, wanted.model) == (here.name, here.model):
+        wanted = job.speech
+        reason = _mismatch(wanted, self._engine)
+        if not reason:
             return
-        reason = (
-            f"the book wants engine {wanted.engine!r}, this worker has {here.name!r}: "
-            f"start workers with E2A_ENGINE={wanted.engine}"
-            if wanted.engine != here.name
-            else f"the book wants model {wanted.model!r} of engine {here.name!r}, this worker has {here.model!r}: "
-            f"give workers and e2a-produce the same E2A_MODEL"
-        )
         now = time.time()
         others = (each for each in self._workers() if each.worker != self._name and each.takes_parts(now))
         if any((each.engine, each.model) == (wanted.engine, wanted.model) for each in others):
@@ -225,6 +219,21 @@ class Worker:
     def _pass_over(self, job: ChapterJob, reason: str) -> None:
         metrics.PARTS.labels("passed_over").inc()
         logger.info("part.passed_over", book=job.book_id, part=job.part.index, reason=reason)
+
+
+def _mismatch(wanted: Speech, here: Engine) -> str:
+    """Return why an engine is not the one that a book wants; empty when it is."""
+    if wanted.engine != here.name:
+        return (
+            f"the book wants engine {wanted.engine!r}, this worker has {here.name!r}: "
+            f"start workers with E2A_ENGINE={wanted.engine}"
+        )
+    if wanted.model != here.model:
+        return (
+            f"the book wants model {wanted.model!r} of engine {here.name!r}, this worker has {here.model!r}: "
+            f"give workers and e2a-produce the same E2A_MODEL"
+        )
+    return ""
 
 
 def turns(at_once: int) -> int:

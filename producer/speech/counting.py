@@ -136,10 +136,12 @@ def _is_ordinal(match: Match, words: Wording) -> bool:
     """Say whether a full stop that ends no sentence follows a number of up to three digits."""
     is_short = words.code in wording.STOPPED and len(match[0]) < 4 and match[0].isdigit()
     following = re.match(r"\. ([^\W\d_]+)", after(match)) if is_short else None
-    if following is None or following[1].islower() or words.code != "de":
-        return following is not None and following[1].islower()
-    near = before(match).lower().split()
-    return bool(near) and near[-1] in wording.OPEN and following[1] not in LANGUAGES["de"].starters
+    if following is None:
+        return False
+    if following[1].islower():
+        return True
+    near = before(match).lower().split()[-1:]
+    return words.code == "de" and not wording.OPEN.isdisjoint(near) and following[1] not in LANGUAGES["de"].starters
 
 
 def feminine(said: str, words: Wording) -> str:

@@ -48,7 +48,8 @@ class EspeakEngine(Engine):
             raise Poison(f"espeak-ng speaks no {speech.language!r}; choose a language it speaks with --language")
         voice = speech.voice or voices[0]
         base, _plus, variant = voice.partition("+")
-        if base.lower() not in self._voices or not (variant.isdigit() or variant in {"", *_list_variants()}):
+        is_known = not variant or variant.isdigit() or variant in _list_variants()
+        if base.lower() not in self._voices or not is_known:
             raise Poison(f"espeak-ng has no voice {voice!r}; for {speech.language!r}: {', '.join(voices)}")
         return Take(_say(utterance.text, voice, round(WORDS_PER_MINUTE * speech.speed)))
 
@@ -75,15 +76,17 @@ def _samples(riff: bytes) -> Pcm:
 
 
 @cache
-def _list_variants() -> tuple[str, ...]:
+def _list_variants() -> frozenset[str]:
     """Return what may stand behind a voice and a plus sign, beside a number: espeak-ng ignores all else."""
-    listing = subprocess.run([PROGRAM, "--voices=variant"], capture_output=True, check=True, text=True).stdout
-    return tuple(re.findall(r"!v/(.*?)\s*$", listing, flags=re.MULTILINE))
+    return frozenset(re.findall(r"!v/(.*?)\s*$", _listing("--voices=variant"), flags=re.MULTILINE))
 
 
 @cache
 def _list_voices() -> dict[str, tuple[str, ...]]:
     """Return the voices in lower case, and for each the other languages that it is for."""
-    listing = subprocess.run([PROGRAM, "--voices"], capture_output=True, check=True, text=True).stdout
-    lines = re.findall(r"^\s*\d+\s+(\S+)(.*)$", listing.lower(), flags=re.MULTILINE)
+    lines = re.findall(r"^\s*\d+\s+(\S+)(.*)$", _listing("--voices").lower(), flags=re.MULTILINE)
     return {voice: tuple(re.findall(r"\((\S+) \d+\)", rest)) for voice, rest in lines}
+
+
+def _listing(option: str) -> str:
+    return subprocess.run([PROGRAM, option], capture_output=True, check=True, text=True).stdout
